@@ -1,0 +1,34 @@
+import type { NetSpec } from './net.js';
+import type { Pixels, Size } from './pixels.js';
+import type { Weights } from './weights.js';
+
+/** Runs networks: one of ONNX Runtime, TensorFlow.js or the identity, on one device. */
+export interface Engine extends AsyncDisposable {
+  /** Such as `onnx/cpu`, `onnx/webgpu`, `tfjs/tensorflow`, `identity`. */
+  readonly name: string;
+  /**
+   * A TransformNet compiled and warmed for pictures of one size, whose sides must be multiples of `net.stride`.
+   * `base` holds the net's own params; each style brings the rest.
+   */
+  painter(net: NetSpec, base: Weights, size: Size): Promise<Painter>;
+  /** A MetaNet compiled: style picture to weights. */
+  styler(net: NetSpec, base: Weights): Promise<Styler>;
+}
+
+export interface Painter extends AsyncDisposable {
+  readonly size: Size;
+  /** Puts a style's weights in place, ahead of the first frame that needs them; the switch is then one assignment. */
+  bind(style: Weights): Promise<Bound>;
+  /** Paints each picture in its own style, in order. Bytes in, bytes out; the inputs may be reused once it resolves. */
+  paint(batch: readonly { pixels: Pixels; style: Bound }[]): Promise<Pixels[]>;
+}
+
+/** Weights that a painter holds ready; opaque to everyone else. Disposing twice is harmless. */
+export interface Bound extends Disposable {
+  readonly painter: Painter;
+}
+
+export interface Styler extends AsyncDisposable {
+  /** The style params that a MetaNet makes from a picture, shaped as its TransformNet wants them. */
+  weights(picture: Pixels): Promise<Weights>;
+}

@@ -1,0 +1,138 @@
+import * as tf from '@tensorflow/tfjs';
+import { apply, type NetSpec, type OpTable } from '../net.js';
+import type { Tensor, Weights } from '../weights.js';
+
+/**
+ * Networks as pure functions of tensors, in TensorFlow.js: painting and training share them. Pictures are NHWC and
+ * convolution filters [k, k, in, out] here, as TensorFlow wants them; `toDevice` turns the NetSpec's layouts around.
+ */
+export type Tensors = Readonly<Record<string, tf.Tensor>>;
+
+interface Scope {
+  readonly values: Map<string, tf.Tensor>;
+  readonly params: Tensors;
+  readonly training: boolean;
+}
+
+const x4 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor4D;
+const x2 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor2D;
+
+function padded(x: tf.Tensor4D, pad: number, mode: 'reflect' | 'zero'): tf.Tensor4D {
+  if (pad === 0) return x;
+  const margins: [number, number][] = [
+    [0, 0],
+    [pad, pad],
+    [pad, pad],
+    [0, 0],
+  ];
+  return mode === 'reflect' ? tf.mirrorPad(x, margins, 'reflect') : tf.pad(x, margins);
+}
+
+const steps: OpTable<[scope: Scope], tf.Tensor> = {
+  fromRgb8: (node, scope) => tf.mul(tf.cast(x4(scope, node.in), 'float32'), 1 / 255),
+  toRgb8: (node, scope) =>
+    tf.cast(tf.clipByValue(tf.round(tf.mul(x4(scope, node.in), 255)), 0, 255), 'int32'),
+  conv: (node, scope) => {
+    const x = padded(x4(scope, node.in), node.pad, node.padMode);
+    const y = tf.conv2d(x, scope.params[node.weight] as tf.Tensor4D, node.stride, 'valid');
+    return node.bias ? tf.add(y, scope.params[node.bias]!) : y;
+  },
+  instanceNorm: (node, scope) => {
+    const x = x4(scope, node.in);
+    const centred = tf.sub(x, tf.mean(x, [1, 2], true));
+    const variance = tf.mean(tf.square(centred), [1, 2], true);
+    const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, node.epsilon)));
+    const scaled = node.scale ? tf.mul(normed, scope.params[node.scale]!) : normed;
+    return node.shift ? tf.add(scaled, scope.params[node.shift]!) : scaled;
+  },
+  relu: (node, scope) => tf.relu(scope.values.get(node.in)!),
+  tanh: (node, scope) => tf.tanh(scope.values.get(node.in)!),
+  sigmoid: (node, scope) => tf.sigmoid(scope.values.get(node.in)!),
+  affine: (node, scope) => tf.add(tf.mul(scope.values.get(node.in)!, node.scale), node.shift),
+  upsample: (node, scope) => {
+    const x = x4(scope, node.in);
+    return tf.image.resizeNearestNeighbor(x, [x.shape[1] * node.scale, x.shape[2] * node.scale]);
+  },
+  add: (node, scope) => tf.add(scope.values.get(node.in)!, scope.values.get(node.with)!),
+  concat: (node, scope) =>
+    tf.concat(
+      node.ins.map((name) => scope.values.get(name)!),
+      -1,
+    ),
+  pool: (node, scope) =>
+    (node.kind === 'max' ? tf.maxPool : tf.avgPool)(x4(scope, node.in), node.size, node.size, 'valid'),
+  meanStd: (node, scope) => tf.concat(statistics(x4(scope, node.in), node.epsilon), -1),
+  dense: (node, scope) => {
+    const y = tf.matMul(x2(scope, node.in), scope.params[node.weight] as tf.Tensor2D, false, true);
+    return node.bias ? tf.add(y, scope.params[node.bias]!) : y;
+  },
+  slice: (node, scope) => tf.slice(x2(scope, node.in), [0, node.from], [-1, node.to - node.from]),
+  dropout: (node, scope) =>
+    scope.training
+      ? tf.dropout(scope.values.get(node.in)!, node.rate)
+      : tf.identity(scope.values.get(node.in)!),
+};
+
+/** Mean and standard deviation sqrt(variance + epsilon) of each channel of each picture, [N, C] both. */
+export function statistics(x: tf.Tensor4D, epsilon: number): [mean: tf.Tensor2D, deviation: tf.Tensor2D] {
+  const mean = tf.mean(x, [1, 2], true);
+  const variance = tf.mean(tf.square(tf.sub(x, mean)), [1, 2]);
+  return [tf.reshape(mean, [x.shape[0], x.shape[3]]), tf.sqrt(tf.add(variance, epsilon))];
+}
+
+/**
+ * Runs a net. `inputs` by the net's input names, `params` laid out for the device; yields the outputs named in
+ * `wanted`, and computes only the nodes that they need. Differentiable in inputs and params; call it inside tf.tidy.
+ */
+export function forward<K extends string>(
+  net: NetSpec,
+  inputs: Tensors,
+  params: Tensors,
+  wanted: readonly K[],
+  { training = false } = {},
+): Record<K, tf.Tensor> {
+  const scope: Scope = { values: new Map(Object.entries(inputs)), params, training };
+  const needed = new Set(wanted.map((name) => net.outputs[name]!));
+  for (const node of [...net.nodes].reverse()) {
+    if (!needed.has(node.out)) continue;
+    if (node.op === 'concat') for (const name of node.ins) needed.add(name);
+    else {
+      needed.add(node.in);
+      if ('with' in node) needed.add(node.with);
+    }
+  }
+  for (const node of net.nodes)
+    if (needed.has(node.out)) scope.values.set(node.out, apply(steps, node, scope));
+  return Object.fromEntries(wanted.map((name) => [name, scope.values.get(net.outputs[name]!)!])) as Record<
+    K,
+    tf.Tensor
+  >;
+}
+
+/** A tensor of a file in the device's layout: convolution filters [out, in, k, k] become [k, k, in, out]. */
+export function toDevice({ shape, data }: Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const tensor = tf.tensor(data, shape as number[], 'float32');
+    return shape.length === 4 ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor;
+  });
+}
+
+/** A net's generated filter, flat as MetaNet yields it for one style, in the device's layout. */
+export function fromFlat(flat: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const tensor = tf.reshape(flat, shape as number[]);
+  return shape.length === 4 ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor;
+}
+
+/** Back from the device's layout to a file's. Reads the numbers synchronously where the backend can, else not at all. */
+export async function fromDevice(tensor: tf.Tensor): Promise<Tensor> {
+  const turned = tensor.rank === 4 ? tf.tidy(() => tf.transpose(tensor, [3, 2, 0, 1])) : tensor;
+  const data = Float32Array.from(await turned.data());
+  const { shape } = turned;
+  if (turned !== tensor) turned.dispose();
+  return { shape, data };
+}
+
+/** Every tensor of some weights on the device; dispose with `tf.dispose`. */
+export function allToDevice(weights: Weights): Record<string, tf.Tensor> {
+  return Object.fromEntries([...weights].map(([name, tensor]) => [name, toDevice(tensor)]));
+}

@@ -1,0 +1,237 @@
+import { BadInput } from '../errors.js';
+import type { Param } from './net.js';
+import { sizeOf } from './net.js';
+
+/** One block of numbers, row-major, float32 in memory whatever it was at rest. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Named tensors: a net's own params, a style's, a loss network's. Convolutions are [out, in, height, width]. */
+export type Weights = ReadonlyMap<string, Tensor>;
+
+/** What a safetensors file holds: tensors, and free text about them. */
+export interface WeightsFile {
+  readonly weights: Weights;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** How numbers lie in a file. Readers take all; writers choose. */
+export type StoredType = 'F16' | 'F32';
+
+const MAX_HEADER = 16 * 1024 * 1024;
+const MAX_RANK = 8;
+const bytesOf: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
+
+/** The float32 that a 16-bit half (IEEE 754 binary16) stands for. */
+export function halfToFloat(half: number): number {
+  const sign = half & 0x8000 ? -1 : 1;
+  const exponent = (half >> 10) & 0x1f;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+const floatView = new Float32Array(1);
+const bitsView = new Uint32Array(floatView.buffer);
+
+/** The nearest 16-bit half of a number, ties to even; beyond 65504 it is infinity. */
+export function floatToHalf(value: number): number {
+  floatView[0] = value;
+  const bits = bitsView[0]!;
+  const sign = (bits >>> 16) & 0x8000;
+  const exponent = (bits >>> 23) & 0xff;
+  const fraction = bits & 0x7fffff;
+  if (exponent === 0xff) return sign | 0x7c00 | (fraction ? 0x200 : 0);
+  const scaled = exponent - 112;
+  if (scaled >= 31) return sign | 0x7c00;
+  if (scaled <= 0) {
+    if (scaled < -10) return sign;
+    const whole = fraction | 0x800000;
+    const shift = 14 - scaled;
+    const kept = whole >>> shift;
+    const rest = whole & ((1 << shift) - 1);
+    const half = 1 << (shift - 1);
+    return sign | (kept + (rest > half || (rest === half && kept & 1) ? 1 : 0));
+  }
+  const kept = (scaled << 10) | (fraction >>> 13);
+  const rest = fraction & 0x1fff;
+  return sign | (kept + (rest > 0x1000 || (rest === 0x1000 && kept & 1) ? 1 : 0));
+}
+
+function decode(type: string, bytes: Uint8Array): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = bytes.byteLength / bytesOf[type]!;
+  const out = new Float32Array(count);
+  if (type === 'F32') for (let i = 0; i < count; i++) out[i] = view.getFloat32(4 * i, true);
+  else if (type === 'F16') for (let i = 0; i < count; i++) out[i] = halfToFloat(view.getUint16(2 * i, true));
+  else {
+    const bits = new Uint32Array(out.buffer);
+    for (let i = 0; i < count; i++) bits[i] = view.getUint16(2 * i, true) << 16;
+  }
+  return out;
+}
+
+function encode(type: StoredType, data: Float32Array): Uint8Array {
+  const out = new Uint8Array(data.length * bytesOf[type]!);
+  const view = new DataView(out.buffer);
+  if (type === 'F32') for (const [i, value] of data.entries()) view.setFloat32(4 * i, value, true);
+  else for (const [i, value] of data.entries()) view.setUint16(2 * i, floatToHalf(value), true);
+  return out;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+
+interface Entry {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+function readEntry(name: string, raw: unknown, fail: (why: string) => BadInput): Entry {
+  if (!isRecord(raw)) throw fail(`the entry of tensor ${JSON.stringify(name)} is not an object`);
+  const { dtype, shape, data_offsets: offsets } = raw;
+  if (typeof dtype !== 'string' || !Object.hasOwn(bytesOf, dtype))
+    throw fail(
+      `tensor ${JSON.stringify(name)} is of type ${JSON.stringify(dtype)}, known are F32, F16 and BF16`,
+    );
+  if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isCount))
+    throw fail(`tensor ${JSON.stringify(name)} has no valid shape`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
+    throw fail(`tensor ${JSON.stringify(name)} has no valid offsets`);
+  const [from, to] = offsets as [number, number];
+  if (to - from !== sizeOf(shape) * bytesOf[dtype]!)
+    throw fail(`tensor ${JSON.stringify(name)} does not have as many bytes as its shape needs`);
+  return { name, type: dtype, shape: shape as number[], from, to };
+}
+
+/**
+ * Reads safetensors: u64 header length, JSON header, bytes without holes (huggingface/safetensors, format 0.4).
+ * @throws BadInput with the reason, for anything else. Nothing is allocated before it is known to fit.
+ */
+export function readWeights(file: Uint8Array, what = 'The weights file'): WeightsFile {
+  const fail = (why: string) => new BadInput(`${what} is not a valid safetensors file: ${why}.`);
+  if (file.byteLength < 8) throw fail('it is shorter than its header');
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const length = view.getBigUint64(0, true);
+  if (length > BigInt(Math.min(MAX_HEADER, file.byteLength - 8)))
+    throw fail(`its header claims ${length} bytes, more than there are or are allowed`);
+  const start = 8 + Number(length);
+
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, start)));
+  } catch {
+    throw fail('its header is not JSON');
+  }
+  if (!isRecord(header)) throw fail('its header is not a JSON object');
+
+  const { __metadata__: metadata = {}, ...rest } = header;
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string'))
+    throw fail('its metadata is not text');
+  const entries = Object.entries(rest).map(([name, raw]) => readEntry(name, raw, fail));
+  entries.sort((a, b) => a.from - b.from || a.to - b.to);
+  let end = 0;
+  for (const { name, from, to } of entries) {
+    if (from !== end) throw fail(`tensor ${JSON.stringify(name)} overlaps another or leaves a hole`);
+    end = to;
+  }
+  if (start + end !== file.byteLength)
+    throw fail(`it has ${file.byteLength - start} bytes of numbers where its header names ${end}`);
+
+  const weights = new Map<string, Tensor>();
+  for (const { name, type, shape, from, to } of entries)
+    weights.set(name, { shape, data: decode(type, file.subarray(start + from, start + to)) });
+  return { weights, metadata: metadata as Record<string, string> };
+}
+
+/** Writes safetensors, tensors in the order of the map, the data aligned to 8 bytes. Numbers are halves unless told otherwise. */
+export function writeWeights(
+  weights: Weights,
+  metadata: Readonly<Record<string, string>> = {},
+  type: StoredType = 'F16',
+): Uint8Array {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const blocks: Uint8Array[] = [];
+  let end = 0;
+  for (const [name, { shape, data }] of weights) {
+    const bytes = encode(type, data);
+    header[name] = { dtype: type, shape, data_offsets: [end, end + bytes.byteLength] };
+    blocks.push(bytes);
+    end += bytes.byteLength;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const padded = Math.ceil(json.byteLength / 8) * 8;
+  const file = new Uint8Array(8 + padded + end).fill(0x20, 8, 8 + padded);
+  new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
+  file.set(json, 8);
+  let at = 8 + padded;
+  for (const block of blocks) {
+    file.set(block, at);
+    at += block.byteLength;
+  }
+  return file;
+}
+
+/** What keeps `weights` from being exactly the finite tensors that `params` names; undefined when nothing does. */
+export function mismatch(weights: Weights, params: Readonly<Record<string, Param>>): string | undefined {
+  for (const [name, { shape }] of Object.entries(params)) {
+    const tensor = weights.get(name);
+    if (!tensor) return `tensor ${name} is missing`;
+    if (tensor.shape.join() !== shape.join())
+      return `tensor ${name} is [${tensor.shape.join(', ')}] where the net wants [${shape.join(', ')}]`;
+    if (tensor.data.length !== sizeOf(shape)) return `tensor ${name} has ${tensor.data.length} numbers`;
+    if (!tensor.data.every(Number.isFinite)) return `tensor ${name} holds numbers that are not finite`;
+  }
+  for (const name of weights.keys())
+    if (!Object.hasOwn(params, name)) return `tensor ${name} is not of this net`;
+  return undefined;
+}
+
+/** The params of a net that come from one side, as `mismatch` wants them. */
+export function paramsFrom(
+  params: Readonly<Record<string, Param>>,
+  from: Param['from'],
+): Record<string, Param> {
+  return Object.fromEntries(Object.entries(params).filter(([, param]) => param.from === from));
+}
+
+/** Tensors whose names start with `prefix`, the prefix taken off. */
+export function withPrefix(weights: Weights, prefix: string): Map<string, Tensor> {
+  const out = new Map<string, Tensor>();
+  for (const [name, tensor] of weights)
+    if (name.startsWith(prefix)) out.set(name.slice(prefix.length), tensor);
+  return out;
+}
+
+/** The same tensors under names that start with `prefix`. */
+export function prefixed(weights: Weights, prefix: string): Map<string, Tensor> {
+  return new Map([...weights].map(([name, tensor]) => [prefix + name, tensor]));
+}
+
+/** Sum of weights times their shares, tensor by tensor: how styles are mixed. All must have the same names and shapes. */
+export function blendWeights(parts: readonly { weights: Weights; share: number }[]): Weights {
+  const [first] = parts;
+  if (!first) throw new BadInput('There is nothing to mix: no style was given.');
+  const out = new Map<string, Tensor>();
+  for (const [name, { shape, data }] of first.weights) {
+    const sum = new Float32Array(data.length);
+    for (const { weights, share } of parts) {
+      const other = weights.get(name);
+      if (other?.data.length !== sum.length)
+        throw new BadInput(
+          `These styles are not of one net: tensor ${name} differs, so they cannot be mixed.`,
+        );
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + share * other.data[i]!;
+    }
+    out.set(name, { shape, data: sum });
+  }
+  return out;
+}
