@@ -70,14 +70,14 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
   dropout: (node, scope) =>
     scope.training
       ? tf.dropout(scope.values.get(node.in)!, node.rate)
-      : tf.identity(scope.values.get(node.in)!),
+      : tf.clone(scope.values.get(node.in)!),
 };
 
 /** Mean and standard deviation sqrt(variance + epsilon) of each channel of each picture, [N, C] both. */
 export function statistics(x: tf.Tensor4D, epsilon: number): [mean: tf.Tensor2D, deviation: tf.Tensor2D] {
   const mean = tf.mean(x, [1, 2], true);
   const variance = tf.mean(tf.square(tf.sub(x, mean)), [1, 2]);
-  return [tf.reshape(mean, [x.shape[0], x.shape[3]]), tf.sqrt(tf.add(variance, epsilon))];
+  return [tf.reshape(mean, [x.shape[0], x.shape[3]]), tf.sqrt(tf.add(variance, epsilon)) as tf.Tensor2D];
 }
 
 /**
