@@ -15,6 +15,7 @@ export interface Engine extends AsyncDisposable {
   styler(net: NetSpec, base: Weights): Promise<Styler>;
 }
 
+/** A TransformNet ready to paint pictures of one size. */
 export interface Painter extends AsyncDisposable {
   readonly size: Size;
   /** Puts a style's weights in place, ahead of the first frame that needs them; the switch is then one assignment. */
@@ -28,6 +29,7 @@ export interface Bound extends Disposable {
   readonly painter: Painter;
 }
 
+/** A MetaNet ready to turn style pictures into weights. */
 export interface Styler extends AsyncDisposable {
   /** The style params that a MetaNet makes from a picture, shaped as its TransformNet wants them. */
   weights(picture: Pixels): Promise<Weights>;

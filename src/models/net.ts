@@ -56,6 +56,7 @@ export interface Param {
   readonly from: 'net' | 'style';
 }
 
+/** A network as data. Engines compile it, training differentiates it, files are checked against it. */
 export interface NetSpec {
   readonly name: string;
   readonly inputs: readonly string[];

@@ -31,6 +31,7 @@ export interface MediaInfo {
   readonly others: readonly string[];
 }
 
+/** Which part of a file to read. */
 export interface MediaSourceOptions {
   /** Only frames at or after this time, in milliseconds from the start of the file. */
   readonly fromMs?: number;
@@ -48,6 +49,7 @@ export interface MediaSource extends FrameSource {
 
 export type VideoCodec = 'h264' | 'h265' | 'vp9' | 'av1';
 
+/** What a file to write holds. */
 export interface MediaSinkOptions {
   /** Size of the frames to come, in pixels. */
   readonly width: number;

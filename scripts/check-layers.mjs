@@ -1,0 +1,66 @@
+/** The table of docs/architecture.md, "who may import whom", as a check over every import of src. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { root } from './setup.mjs';
+
+const SHARED = ['config', 'log', 'errors'];
+const PIPELINE_MAY_USE = ['pixels', 'engine', 'style', 'weights'].map((name) => `models/${name}`);
+
+const layers = {
+  models: (to) => to.startsWith('models/'),
+  pipeline: (to) => to.startsWith('pipeline/') || PIPELINE_MAY_USE.includes(to),
+  server: (to) => /^(models|pipeline|server)\//.test(to),
+  commands: () => true,
+  main: () => true,
+};
+
+/** Each third party stands behind one door. */
+const doors = {
+  'node-av': /^pipeline\/(codec\/|sources\/media|sinks\/media)/,
+  'fluent-ffmpeg': /^pipeline\/(sources|sinks)\/ffmpeg|^pipeline\/ffmpeg/,
+  'onnxruntime-node': /^models\/engines\/onnx/,
+  '@tensorflow/': /^models\/(engines\/tfjs|train\/)/,
+  sharp: /^models\/(picture$|train\/)/,
+  werift: /^(server\/peer|pipeline\/(sources|sinks)\/webrtc)/,
+  hono: /^server\//,
+  commander: /^(main$|commands\/)/,
+};
+
+const sources = () =>
+  readdirSync(join(root, 'src'), { recursive: true })
+    .map((file) => file.split(sep).join('/'))
+    .filter((file) => file.endsWith('.ts'));
+
+/** Everything a file imports, statically, dynamically or as a type. */
+const importsOf = (text) =>
+  [...text.matchAll(/(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)].map((match) => match[1]);
+
+function fault(file, from, specifier) {
+  if (!specifier.startsWith('.')) {
+    const [, door] = Object.entries(doors).find(([name]) => specifier.startsWith(name)) ?? [];
+    return door && !door.test(from)
+      ? `${file} imports ${specifier}, whose door is elsewhere (${door.source})`
+      : undefined;
+  }
+  const to = relative(join(root, 'src'), resolve(root, 'src', dirname(file), specifier))
+    .split(sep)
+    .join('/')
+    .replace(/\.js$/, '');
+  if (to.startsWith('..')) return `${file} imports ${specifier}, which is outside src`;
+  const layer = from.includes('/') ? from.split('/')[0] : from;
+  if (SHARED.includes(layer))
+    return SHARED.includes(to) ? undefined : `${file} imports ${to}, but imports nothing of ours`;
+  if (SHARED.includes(to)) return undefined;
+  const may = layers[layer];
+  if (!may) return `${file} is in no known layer`;
+  return may(to) ? undefined : `${file} imports ${to}, which ${layer} may not`;
+}
+
+/** Every breach, one sentence each. */
+export function checkLayers() {
+  return sources().flatMap((file) => {
+    const from = file.replace(/\.ts$/, '');
+    const text = readFileSync(join(root, 'src', file), 'utf8');
+    return importsOf(text).flatMap((specifier) => fault(file, from, specifier) ?? []);
+  });
+}
