@@ -62,10 +62,14 @@ export interface NetSpec {
   readonly inputs: readonly string[];
   /** What the net yields: public name → tensor name. A TransformNet yields `picture`; a MetaNet one tensor per generated param. */
   readonly outputs: Readonly<Record<string, string>>;
+  /** The shapes that flat outputs [N, numbers] stand for, N left out: those of a MetaNet, by generated param. */
+  readonly shapes?: Readonly<Record<string, readonly number[]>>;
   readonly nodes: readonly Node[];
   readonly params: Readonly<Record<string, Param>>;
   /** Input sides must be multiples of this. */
   readonly stride: number;
+  /** For outputs that are params of another net: the shape that one flat row of numbers stands for. */
+  readonly makes?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** One entry per op; a missing one does not compile. */
@@ -86,6 +90,18 @@ export function apply<Args extends unknown[], Out>(
 export function inputsOf(node: Node): readonly string[] {
   if (node.op === 'concat') return node.ins;
   return 'with' in node ? [node.in, node.with] : [node.in];
+}
+
+/** The nodes that some outputs need, in execution order. */
+export function nodesFor(net: NetSpec, outputs: readonly string[]): Node[] {
+  const needed = new Set(outputs.map((name) => net.outputs[name]!));
+  const kept: Node[] = [];
+  for (const node of [...net.nodes].reverse()) {
+    if (!needed.has(node.out)) continue;
+    kept.unshift(node);
+    for (const name of inputsOf(node)) needed.add(name);
+  }
+  return kept;
 }
 
 /** How many numbers a shape holds. */
@@ -137,7 +153,7 @@ export class NetBuilder {
     return this.push('dense', { in: input, weight, bias: this.param(`${name}.bias`, [shape.out]) });
   }
 
-  build(spec: Pick<NetSpec, 'name' | 'inputs' | 'outputs'> & { stride?: number }): NetSpec {
+  build(spec: Pick<NetSpec, 'name' | 'inputs' | 'outputs' | 'makes'> & { stride?: number }): NetSpec {
     return { stride: 1, ...spec, nodes: this.nodes, params: this.params };
   }
 }

@@ -100,5 +100,6 @@ export function metaNet(transform: NetSpec, given: Partial<MetaOptions> = {}): N
         out: sizeOf(transform.params[name]!.shape),
       });
   }
-  return net.build({ name: `metanet-${transform.name}`, inputs: ['style'], outputs });
+  const makes = Object.fromEntries(names.map((name) => [name, transform.params[name]!.shape]));
+  return net.build({ name: `metanet-${transform.name}`, inputs: ['style'], outputs, makes });
 }
