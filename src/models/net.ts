@@ -62,8 +62,6 @@ export interface NetSpec {
   readonly inputs: readonly string[];
   /** What the net yields: public name → tensor name. A TransformNet yields `picture`; a MetaNet one tensor per generated param. */
   readonly outputs: Readonly<Record<string, string>>;
-  /** The shapes that flat outputs [N, numbers] stand for, N left out: those of a MetaNet, by generated param. */
-  readonly shapes?: Readonly<Record<string, readonly number[]>>;
   readonly nodes: readonly Node[];
   readonly params: Readonly<Record<string, Param>>;
   /** Input sides must be multiples of this. */
