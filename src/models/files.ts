@@ -1,0 +1,85 @@
+import { open, stat } from 'node:fs/promises';
+import { BadInput, CannotWrite, codeOf, type LivebrushError, NotFound } from '../errors.js';
+
+/** Bytes in words: `20 MB`, `512 bytes`. Decimal units. */
+export function inWords(bytes: number): string {
+  if (bytes < 1000) return `${bytes} bytes`;
+  if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;
+  return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+function readFailure(path: string, cause: unknown): LivebrushError {
+  const code = codeOf(cause);
+  if (code === 'ENOENT' || code === 'ENOTDIR')
+    return new NotFound(`There is no file ${path}.`, { hint: 'Check the path for typing errors.', cause });
+  if (code === 'EACCES' || code === 'EPERM')
+    return new BadInput(`${path} may not be read by this user.`, { hint: 'Check its permissions.', cause });
+  return new BadInput(`${path} cannot be read (${code ?? String(cause)}).`, { cause });
+}
+
+/**
+ * A whole regular file of at most `maxBytes` bytes.
+ * @throws NotFound, or BadInput when it is a folder, a device, too large or unreadable.
+ */
+export async function readWhole(path: string, maxBytes: number): Promise<Uint8Array> {
+  if (path.includes('\0')) throw new BadInput('A path may not hold a zero byte.');
+  const tooLarge = (size: number) =>
+    new BadInput(`${path} is too large: ${inWords(size)}, where ${inWords(maxBytes)} are allowed.`);
+  try {
+    // Looking before opening: to open a pipe would wait for its writer.
+    const { size, ...about } = await stat(path).then((found) => ({
+      size: found.size,
+      file: found.isFile(),
+      folder: found.isDirectory(),
+    }));
+    if (about.folder) throw new BadInput(`${path} is a folder, not a file.`);
+    if (!about.file) throw new BadInput(`${path} is not a regular file.`);
+    if (size > maxBytes) throw tooLarge(size);
+    await using file = await open(path, 'r');
+    const bytes = await file.readFile();
+    if (bytes.byteLength > maxBytes) throw tooLarge(bytes.byteLength);
+    return bytes;
+  } catch (error) {
+    throw error instanceof BadInput ? error : readFailure(path, error);
+  }
+}
+
+/** What a failed write of `path` means, in one sentence. */
+export function writeFailure(path: string, cause: unknown): CannotWrite {
+  const code = codeOf(cause);
+  const sentences: Record<string, [message: string, hint?: string]> = {
+    EEXIST: [`${path} exists already.`, 'Add --overwrite to replace it.'],
+    ENOENT: [`${path} cannot be written: its folder does not exist.`, 'Make the folder first.'],
+    ENOTDIR: [`${path} cannot be written: a part of its path is a file, not a folder.`],
+    EISDIR: [`${path} cannot be written: it is a folder.`],
+    EACCES: [`${path} cannot be written: permission denied.`],
+    EPERM: [`${path} cannot be written: permission denied.`],
+    EROFS: [`${path} cannot be written: the disk is read-only.`],
+    ENOSPC: [`${path} cannot be written: the disk is full.`, 'Free some space and try again.'],
+    EDQUOT: [`${path} cannot be written: the disk quota is used up.`, 'Free some space and try again.'],
+    ENAMETOOLONG: [`${path} cannot be written: its name is too long.`],
+  };
+  const [message, hint] = sentences[code ?? ''] ?? [`${path} cannot be written (${code ?? String(cause)}).`];
+  return new CannotWrite(message, { cause, ...(hint ? { hint } : {}) });
+}
+
+/**
+ * Puts a whole file in place, or nothing: written under another name, then renamed.
+ * `durable` waits until the bytes are on the disk; without it a power cut may lose the file.
+ * @throws CannotWrite
+ */
+export async function writeWhole(
+  path: string,
+  bytes: Uint8Array | string,
+  { overwrite = true, durable = true }: { overwrite?: boolean; durable?: boolean } = {},
+): Promise<void> {
+  const { default: writeAtomic } = await import('write-file-atomic');
+  try {
+    const there = await stat(path).catch(() => undefined);
+    if (there?.isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
+    if (there && !overwrite) throw Object.assign(new Error(path), { code: 'EEXIST' });
+    await writeAtomic(path, typeof bytes === 'string' ? bytes : Buffer.from(bytes), { fsync: durable });
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
+}
