@@ -18,6 +18,11 @@ export interface MediaInfo {
   readonly rotation: 0 | 90 | 180 | 270;
   /** Seconds per tick of the video stream: timestamps are multiples of it, and a sink keeps it. */
   readonly timeBase: Ratio;
+  /**
+   * The file's clock at its start, in microseconds: what `fromMs` and `toMs` count from. 0 for most containers; a
+   * transport stream starts where its sender's clock stood.
+   */
+  readonly startTimestamp: number;
   /** Average frames per second, where the file tells. */
   readonly frameRate: Ratio | undefined;
   /** Shape of a pixel, 1/1 where the file does not tell. */
@@ -33,14 +38,18 @@ export interface MediaInfo {
 
 /** Which part of a file to read. */
 export interface MediaSourceOptions {
-  /** Only frames at or after this time, in milliseconds from the start of the file. */
+  /** Only frames at or after this time, in milliseconds from the start of the file (`MediaInfo.startTimestamp`). */
   readonly fromMs?: number;
   /** Only frames before this time. */
   readonly toMs?: number;
   readonly signal?: AbortSignal;
 }
 
-/** Frames of a file or URL, upright, 8-bit full-range RGB, every one at its exact time. */
+/**
+ * Frames of a file or URL, upright, 8-bit full-range RGB (BT.709 primaries), every one at its exact time: a timestamp
+ * rounded to ticks of `info.timeBase` is the file's own, as long as a tick is 2 µs or longer. Timestamps rise strictly
+ * and keep the file's clock. Interlaced pictures come as they are stored. Can be read once.
+ */
 export interface MediaSource extends FrameSource {
   readonly info: MediaInfo;
   /** After the last frame: what was wrong with the file, when it was truncated or damaged but its whole part could be read. */
@@ -61,7 +70,10 @@ export interface MediaSinkOptions {
   readonly codec?: VideoCodec;
   /** File whose sound, subtitles, chapters and metadata go along, packets untouched where the container can hold them. */
   readonly copyFrom?: string;
-  /** The part of `copyFrom` that goes along, in milliseconds; as for the source. Timestamps are then shifted to start at 0. */
+  /**
+   * The part of `copyFrom` that goes along, in milliseconds; as for the source. Where either is given, the first frame
+   * written stands at 0 and all the rest moves with it.
+   */
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly overwrite?: boolean;
