@@ -1,0 +1,100 @@
+import { Unsupported, Usage } from '../../errors.js';
+import type { Engine } from '../engine.js';
+import type { OnnxDevice } from './onnx.js';
+import type { EngineProbe } from './probe.js';
+
+export type { EngineProbe } from './probe.js';
+
+interface EngineEntry {
+  readonly open: (options: string | undefined) => Promise<Engine>;
+  readonly probe: () => Promise<EngineProbe>;
+}
+
+const onnx = (device: OnnxDevice): EngineEntry => ({
+  open: async () => (await import('./onnx.js')).openOnnx(device),
+  probe: async () => (await import('./onnx.js')).probeOnnx(device),
+});
+
+const tfjs = (backend: 'tensorflow' | 'webgpu' | 'wasm' | 'cpu'): EngineEntry => ({
+  open: async () => (await import('./tfjs.js')).openTfjs(backend),
+  probe: async () => (await import('./tfjs.js')).probeTfjs(backend),
+});
+
+/** Every engine by name: how to open it, how to tell whether it is there. A new engine is a line here. */
+const engines = {
+  'onnx/cpu': onnx('cpu'),
+  'onnx/webgpu': onnx('webgpu'),
+  'tfjs/tensorflow': tfjs('tensorflow'),
+  'tfjs/webgpu': tfjs('webgpu'),
+  'tfjs/wasm': tfjs('wasm'),
+  'tfjs/cpu': tfjs('cpu'),
+  identity: {
+    open: async (options) => {
+      const { IdentityEngine, identityOptions } = await import('./identity.js');
+      return new IdentityEngine(identityOptions(options));
+    },
+    probe: async () => ({ name: 'identity', present: true, device: 'none: pictures stay as they are' }),
+  },
+} satisfies Record<string, EngineEntry>;
+
+export type EngineName = keyof typeof engines;
+export const engineNames = Object.keys(engines) as readonly EngineName[];
+
+const isEngine = (name: string): name is EngineName => Object.hasOwn(engines, name);
+
+/** Single letters to add, drop or replace to get from one word to the other (Levenshtein 1966). */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** The engine that a mistyped name most likely means: the nearest one, or one that has the name as a part. */
+function likeliest(name: string): EngineName | undefined {
+  const wanted = name.toLowerCase().slice(0, 40);
+  const part = engineNames.find((known) => wanted.length > 2 && known.split('/').includes(wanted));
+  if (part) return part;
+  const [best] = engineNames
+    .map((known) => ({ known, distance: editDistance(wanted, known) }))
+    .sort((a, b) => a.distance - b.distance);
+  return best && best.distance <= 3 ? best.known : undefined;
+}
+
+/**
+ * Opens an engine by name; `identity` (or `fake`) may carry options after a colon.
+ * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
+ */
+export async function openEngine(name: string): Promise<Engine> {
+  const [, head = name, options] = /^([^:]*):(.*)$/s.exec(name) ?? [];
+  const key = head === 'fake' ? 'identity' : head;
+  if (!isEngine(key) || (options !== undefined && key !== 'identity')) {
+    const meant = likeliest(head);
+    throw new Usage(`There is no engine called ${JSON.stringify(name.slice(0, 80))}.`, {
+      hint: `${meant ? `Did you mean ${meant}? ` : ''}Engines are ${engineNames.join(', ')}.`,
+    });
+  }
+  const entry: EngineEntry = engines[key];
+  return entry.open(options);
+}
+
+/** Looks at one engine; whatever goes wrong means that it is not present. */
+async function probe(name: EngineName): Promise<EngineProbe> {
+  try {
+    return await engines[name].probe();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { name, present: false, why, hint: error instanceof Unsupported ? error.hint : undefined };
+  }
+}
+
+/** What every engine is on this machine, in the order of `engineNames`. Loads each one, so it takes seconds. */
+export async function probeEngines(names: readonly EngineName[] = engineNames): Promise<EngineProbe[]> {
+  const found: EngineProbe[] = [];
+  for (const name of names) found.push(await probe(name));
+  return found;
+}

@@ -1,0 +1,132 @@
+import protobuf from 'protobufjs/light.js';
+
+/**
+ * The part of the ONNX file format (onnx.proto, IR version 8, opset 17) that a network of ours needs. Field numbers
+ * are those of the format; what is left out here is left out of the file.
+ */
+const schema = {
+  ModelProto: {
+    irVersion: { type: 'int64', id: 1 },
+    producerName: { type: 'string', id: 2 },
+    graph: { type: 'GraphProto', id: 7 },
+    opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+  },
+  OperatorSetIdProto: {
+    domain: { type: 'string', id: 1 },
+    version: { type: 'int64', id: 2 },
+  },
+  GraphProto: {
+    node: { rule: 'repeated', type: 'NodeProto', id: 1 },
+    name: { type: 'string', id: 2 },
+    initializer: { rule: 'repeated', type: 'TensorProto', id: 5 },
+    input: { rule: 'repeated', type: 'ValueInfoProto', id: 11 },
+    output: { rule: 'repeated', type: 'ValueInfoProto', id: 12 },
+  },
+  NodeProto: {
+    input: { rule: 'repeated', type: 'string', id: 1 },
+    output: { rule: 'repeated', type: 'string', id: 2 },
+    name: { type: 'string', id: 3 },
+    opType: { type: 'string', id: 4 },
+    attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
+  },
+  AttributeProto: {
+    name: { type: 'string', id: 1 },
+    f: { type: 'float', id: 2 },
+    i: { type: 'int64', id: 3 },
+    s: { type: 'bytes', id: 4 },
+    ints: { rule: 'repeated', type: 'int64', id: 8 },
+    type: { type: 'int32', id: 20 },
+  },
+  TensorProto: {
+    dims: { rule: 'repeated', type: 'int64', id: 1 },
+    dataType: { type: 'int32', id: 2 },
+    name: { type: 'string', id: 8 },
+    rawData: { type: 'bytes', id: 9 },
+  },
+  ValueInfoProto: {
+    name: { type: 'string', id: 1 },
+    type: { type: 'TypeProto', id: 2 },
+  },
+  TypeProto: { tensorType: { type: 'TensorTypeProto', id: 1 } },
+  TensorTypeProto: {
+    elemType: { type: 'int32', id: 1 },
+    shape: { type: 'TensorShapeProto', id: 2 },
+  },
+  TensorShapeProto: { dim: { rule: 'repeated', type: 'DimensionProto', id: 1 } },
+  DimensionProto: {
+    dimValue: { type: 'int64', id: 1 },
+    dimParam: { type: 'string', id: 2 },
+  },
+};
+
+const modelProto = protobuf.Root.fromJSON({
+  nested: Object.fromEntries(Object.entries(schema).map(([name, fields]) => [name, { fields }])),
+}).lookupType('ModelProto');
+
+/** Element types by their number in the format. */
+export const elementType = { float: 1, uint8: 2, int64: 7 } as const;
+
+export interface OnnxAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly f?: number;
+  readonly i?: number;
+  readonly s?: Uint8Array;
+  readonly ints?: readonly number[];
+}
+export interface OnnxNode {
+  readonly name: string;
+  readonly opType: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attribute: readonly OnnxAttribute[];
+}
+export interface OnnxTensor {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly dataType: number;
+  readonly rawData: Uint8Array;
+}
+/** Name, element type and shape of an input or output; a side given as text is known only when the graph runs. */
+export interface OnnxValue {
+  readonly name: string;
+  readonly elementType: number;
+  readonly dims: readonly (number | string)[];
+}
+export interface OnnxGraph {
+  readonly name: string;
+  readonly node: readonly OnnxNode[];
+  readonly initializer: readonly OnnxTensor[];
+  readonly input: readonly OnnxValue[];
+  readonly output: readonly OnnxValue[];
+}
+
+const int = (name: string, i: number): OnnxAttribute => ({ name, type: 2, i });
+const float = (name: string, f: number): OnnxAttribute => ({ name, type: 1, f });
+const text = (name: string, s: string): OnnxAttribute => ({ name, type: 3, s: new TextEncoder().encode(s) });
+const ints = (name: string, values: readonly number[]): OnnxAttribute => ({ name, type: 7, ints: values });
+/** Makes a node's attributes, one function per type of value. */
+export const attribute = { int, float, text, ints };
+
+const valueInfo = ({ name, elementType: elemType, dims }: OnnxValue) => ({
+  name,
+  type: {
+    tensorType: {
+      elemType,
+      shape: {
+        dim: dims.map((side) => (typeof side === 'number' ? { dimValue: side } : { dimParam: side })),
+      },
+    },
+  },
+});
+
+/** The bytes of an ONNX file that holds one graph. */
+export function encodeModel(graph: OnnxGraph): Uint8Array {
+  const model = {
+    irVersion: 8,
+    producerName: 'livebrush',
+    opsetImport: [{ domain: '', version: 17 }],
+    graph: { ...graph, input: graph.input.map(valueInfo), output: graph.output.map(valueInfo) },
+  };
+  return modelProto.encode(modelProto.create(model)).finish();
+}
