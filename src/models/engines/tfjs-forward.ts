@@ -17,15 +17,106 @@ interface Scope {
 const x4 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor4D;
 const x2 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor2D;
 
-function padded(x: tf.Tensor4D, pad: number, mode: 'reflect' | 'zero'): tf.Tensor4D {
-  if (pad === 0) return x;
+/**
+ * What reflection by `pad` did along an axis, undone for a gradient: each border row is added to the row that it
+ * mirrors. Rows come off in slices and go together in one concat, which is one pass over the memory.
+ */
+function folded(dy: tf.Tensor4D, axis: 1 | 2, pad: number): tf.Tensor4D {
+  const length = dy.shape[axis] - 2 * pad;
+  const part = (from: number, count: number): tf.Tensor4D => {
+    const begin = [0, 0, 0, 0];
+    const size = [-1, -1, -1, -1];
+    begin[axis] = from;
+    size[axis] = count;
+    return tf.slice(dy, begin, size);
+  };
+  const border = (from: number): tf.Tensor4D =>
+    pad === 1 ? part(from, 1) : tf.reverse(part(from, pad), axis);
+  const [before, after] = [border(0), border(pad + length)];
+  if (length < 2 * pad + 2) {
+    // The two mirrored strips overlap or touch the edge rows: add each as a whole.
+    const at = (strip: tf.Tensor4D, from: number): tf.Tensor4D => {
+      const margins: [number, number][] = [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ];
+      margins[axis] = [from, length - pad - from];
+      return tf.pad(strip, margins);
+    };
+    return tf.addN([part(pad, length), at(before, 1), at(after, length - 1 - pad)]) as tf.Tensor4D;
+  }
+  const middle = length - 2 * pad - 2;
+  return tf.concat(
+    [
+      part(pad, 1),
+      tf.add(part(pad + 1, pad), before) as tf.Tensor4D,
+      ...(middle > 0 ? [part(2 * pad + 1, middle)] : []),
+      tf.add(part(length - 1, pad), after) as tf.Tensor4D,
+      part(pad + length - 1, 1),
+    ],
+    axis,
+  );
+}
+
+/** Reflection without the edge repeated. TensorFlow.js gives it the gradient of zero padding; this has its own. */
+function reflectPad(x: tf.Tensor4D, pad: number): tf.Tensor4D {
   const margins: [number, number][] = [
     [0, 0],
     [pad, pad],
     [pad, pad],
     [0, 0],
   ];
-  return mode === 'reflect' ? tf.mirrorPad(x, margins, 'reflect') : tf.pad(x, margins);
+  return tf.customGrad((input) => ({
+    value: tf.mirrorPad(input as tf.Tensor4D, margins, 'reflect'),
+    gradFunc: (dy) => folded(folded(dy as tf.Tensor4D, 1, pad), 2, pad),
+  }))(x) as tf.Tensor4D;
+}
+
+function padded(x: tf.Tensor4D, pad: number, mode: 'reflect' | 'zero'): tf.Tensor4D {
+  if (pad === 0) return x;
+  if (mode === 'reflect') return reflectPad(x, pad);
+  return tf.pad(x, [
+    [0, 0],
+    [pad, pad],
+    [pad, pad],
+    [0, 0],
+  ]);
+}
+
+/** Each pixel repeated `scale` times in both directions; the gradient sums over the copies, on every backend alike. */
+function upsampled(x: tf.Tensor4D, scale: number): tf.Tensor4D {
+  const [, height, width] = x.shape;
+  return tf.customGrad((input) => ({
+    value: tf.image.resizeNearestNeighbor(input as tf.Tensor4D, [height * scale, width * scale]),
+    gradFunc: (dy) => tf.mul(tf.avgPool(dy as tf.Tensor4D, scale, scale, 'valid'), scale * scale),
+  }))(x) as tf.Tensor4D;
+}
+
+/**
+ * Each channel of each picture normalised to mean 0 and variance 1. Its gradient is written out: two means and a
+ * few products instead of a chain of eight ops.
+ */
+function normalised(x: tf.Tensor4D, epsilon: number): tf.Tensor4D {
+  return tf.customGrad((input, save) => {
+    const centred = tf.sub(input as tf.Tensor4D, tf.mean(input as tf.Tensor4D, [1, 2], true));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 2], true), epsilon));
+    const value = tf.mul(centred, inverse);
+    (save as (tensors: tf.Tensor[]) => void)([value, inverse]);
+    return {
+      value,
+      gradFunc: (dy, saved) => {
+        const [normed, scale] = saved as [tf.Tensor4D, tf.Tensor4D];
+        const along = tf.mean(tf.mul(dy as tf.Tensor4D, normed), [1, 2], true);
+        const rest = tf.sub(
+          tf.sub(dy as tf.Tensor4D, tf.mean(dy as tf.Tensor4D, [1, 2], true)),
+          tf.mul(normed, along),
+        );
+        return tf.mul(rest, scale);
+      },
+    };
+  })(x) as tf.Tensor4D;
 }
 
 const steps: OpTable<[scope: Scope], tf.Tensor> = {
@@ -38,10 +129,7 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
     return node.bias ? tf.add(y, scope.params[node.bias]!) : y;
   },
   instanceNorm: (node, scope) => {
-    const x = x4(scope, node.in);
-    const centred = tf.sub(x, tf.mean(x, [1, 2], true));
-    const variance = tf.mean(tf.square(centred), [1, 2], true);
-    const normed = tf.mul(centred, tf.rsqrt(tf.add(variance, node.epsilon)));
+    const normed = normalised(x4(scope, node.in), node.epsilon);
     const scaled = node.scale ? tf.mul(normed, scope.params[node.scale]!) : normed;
     return node.shift ? tf.add(scaled, scope.params[node.shift]!) : scaled;
   },
@@ -49,10 +137,7 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
   tanh: (node, scope) => tf.tanh(scope.values.get(node.in)!),
   sigmoid: (node, scope) => tf.sigmoid(scope.values.get(node.in)!),
   affine: (node, scope) => tf.add(tf.mul(scope.values.get(node.in)!, node.scale), node.shift),
-  upsample: (node, scope) => {
-    const x = x4(scope, node.in);
-    return tf.image.resizeNearestNeighbor(x, [x.shape[1] * node.scale, x.shape[2] * node.scale]);
-  },
+  upsample: (node, scope) => upsampled(x4(scope, node.in), node.scale),
   add: (node, scope) => tf.add(scope.values.get(node.in)!, scope.values.get(node.with)!),
   concat: (node, scope) =>
     tf.concat(
@@ -68,9 +153,7 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
   },
   slice: (node, scope) => tf.slice(x2(scope, node.in), [0, node.from], [-1, node.to - node.from]),
   dropout: (node, scope) =>
-    scope.training
-      ? tf.dropout(scope.values.get(node.in)!, node.rate)
-      : tf.clone(scope.values.get(node.in)!),
+    scope.training ? tf.dropout(scope.values.get(node.in)!, node.rate) : tf.clone(scope.values.get(node.in)!),
 };
 
 /** Mean and standard deviation sqrt(variance + epsilon) of each channel of each picture, [N, C] both. */

@@ -1,0 +1,115 @@
+import { basename, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { Usage } from '../errors.js';
+import { print, tell } from '../log.js';
+
+interface Given {
+  readonly content: string[];
+  readonly style: string[];
+  readonly loss: string[];
+  readonly out: string;
+  readonly preset: string;
+  readonly backend: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
+  readonly resume?: boolean;
+  readonly name?: string;
+  readonly set: Record<string, unknown>;
+  readonly json?: boolean;
+  readonly [key: string]: unknown;
+}
+
+const gather = (value: string, before: string[] = []): string[] => [...before, value];
+
+/** `key=value`; the value is JSON where it reads as JSON, text otherwise. */
+function setting(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new Usage(`--set ${text} is not of the form key=value.`);
+  const value = text.slice(at + 1);
+  let parsed: unknown = value;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    // Text it is.
+  }
+  return { ...before, [text.slice(0, at)]: parsed };
+}
+
+const number = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new Usage(`${text} is not a number.`);
+  return value;
+};
+
+async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void> {
+  const [{ useBackend }, { chooseOptions }, { trainMeta }] = await Promise.all([
+    import('../models/train/backend.js'),
+    import('../models/train/options.js'),
+    import('../models/train/meta.js'),
+  ]);
+  const { steps, size, batch, base, residuals, rate, seed } = given;
+  const options = chooseOptions(given.preset, {
+    steps,
+    size,
+    batch,
+    base,
+    residuals,
+    rate,
+    seed,
+    ...given.set,
+  });
+  const backend = await useBackend(given.backend);
+  tell(`Training on ${backend}: ${options.steps} steps of ${options.batch} pictures, ${options.size} px.`);
+  const name =
+    given.name ??
+    basename(resolve(given.out))
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-');
+  const result = await trainMeta(
+    { content: given.content, style: given.style, loss: given.loss, out: given.out, name },
+    options,
+    { resume: given.resume ?? false, signal },
+  );
+  print(
+    given.json ? JSON.stringify({ ...result, backend }) : `Trained ${result.step} steps: ${result.model}`,
+  );
+}
+
+/** `livebrush train`: makes models. */
+export const train = (parent: Command, signal: AbortSignal): void => {
+  const command = parent.command('train').description('train networks');
+  command
+    .command('meta')
+    .description('train a MetaNet and its TransformNet: any picture becomes a style')
+    .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
+    .requiredOption('--style <dir>', 'folder of paintings (repeatable)', gather)
+    .requiredOption(
+      '--loss <file>',
+      'loss network, safetensors; FILE:relu1_1,relu2_1 names what it serves (repeatable)',
+      gather,
+    )
+    .requiredOption('--out <dir>', 'folder for the model, checkpoints, log, events and sheets')
+    .option('--preset <name>', 'recipe to start from: house or paper', 'house')
+    .option('--steps <n>', 'steps of the whole training', number)
+    .option('--size <px>', 'side of the square crops', number)
+    .option('--batch <n>', 'pictures a step, each with a style of its own', number)
+    .option('--base <n>', 'width of the TransformNet: 8, 16 or 32', number)
+    .option('--residuals <n>', 'residual blocks of the TransformNet', number)
+    .option('--rate <r>', 'learning rate at its highest', number)
+    .option('--seed <n>', 'seed of everything random', number)
+    .option('--set <key=value>', 'any other option of the recipe (repeatable)', setting, {})
+    .option('--name <name>', "the model's name (default: the folder's)")
+    .option('--resume', 'go on from the newest checkpoint in --out')
+    .addOption(
+      new Option('--backend <name>', 'what computes')
+        .choices(['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'])
+        .default('auto'),
+    )
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  livebrush train meta --content photos --style paintings --loss vgg.safetensors --out runs/mine
+  livebrush train meta --content photos --style a --style b --loss vgg.safetensors --out runs/mine --resume --size 256 --rate 3e-4`,
+    )
+    .action((given: Given) => trainMetaCommand(given, signal));
+};
