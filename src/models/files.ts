@@ -83,3 +83,16 @@ export async function writeWhole(
     throw writeFailure(path, cause);
   }
 }
+
+/** Up to `maxBytes` bytes from the start of a file. @throws as `readWhole`. */
+export async function readStart(path: string, maxBytes: number): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(path);
+    const bytes = new Uint8Array(Math.min(size, maxBytes));
+    await using file = await open(path, 'r');
+    const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, 0);
+    return bytes.subarray(0, bytesRead);
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+}

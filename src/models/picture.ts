@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import type { Sharp, SharpOptions } from 'sharp';
 import { BadInput, Unsupported, Usage } from '../errors.js';
 import { inWords, readWhole, writeWhole } from './files.js';
-import { fromPacked, type Pixels, type Size, toPacked } from './pixels.js';
+import { blank, fromPacked, type Pixels, type Size, toPacked } from './pixels.js';
 
 /** Pictures at rest: the only door to sharp (libvips). What is read comes out upright, sRGB, 8 bits a channel. */
 export type PictureFormat = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
@@ -169,8 +169,8 @@ export async function readPicture(
 const asSharp = (pixels: Pixels): Promise<Sharp> =>
   openSharp(toPacked(pixels), { raw: { width: pixels.width, height: pixels.height, channels: 3 } });
 
-/** `fill` stretches, `cover` fills the size and cuts what stands out evenly, `inside` keeps the shape within the size. */
-export type Fit = 'fill' | 'cover' | 'inside';
+/** `fill` stretches, `inside` keeps the shape and stays within the size. */
+export type Fit = 'fill' | 'inside';
 
 /** The picture at another size, by Lanczos unless told otherwise. */
 export async function resizePicture(
@@ -179,14 +179,32 @@ export async function resizePicture(
   { fit = 'fill', kernel = 'lanczos3' }: { fit?: Fit; kernel?: 'nearest' | 'cubic' | 'lanczos3' } = {},
 ): Promise<Pixels> {
   if (pixels.width === width && pixels.height === height) return pixels;
-  const image = (await asSharp(pixels)).resize(width, height, { fit, kernel, position: 'centre' });
+  const image = (await asSharp(pixels)).resize(width, height, { fit, kernel });
   const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   return fromPacked(data, info);
 }
 
-/** The middle of a picture, shrunk or grown to fill `size` exactly. */
+/** The largest part in the middle of a picture that has the shape of `size`; at least one pixel each way. */
+function middle({ data, width, height }: Pixels, size: Size): Pixels {
+  const ratio = size.width / size.height;
+  const to = {
+    width: Math.max(1, Math.min(width, Math.round(height * ratio))),
+    height: Math.max(1, Math.min(height, Math.round(width / ratio))),
+  };
+  const left = (width - to.width) >> 1;
+  const top = (height - to.height) >> 1;
+  const out = blank(to);
+  for (let channel = 0; channel < 3; channel++)
+    for (let y = 0; y < to.height; y++) {
+      const from = (channel * height + top + y) * width + left;
+      out.data.set(data.subarray(from, from + to.width), (channel * to.height + y) * to.width);
+    }
+  return out;
+}
+
+/** The middle of a picture, shrunk or grown to fill `size` exactly. Cut first, so that no shape of picture costs more. */
 export const coverCrop = (pixels: Pixels, size: Size): Promise<Pixels> =>
-  resizePicture(pixels, size, { fit: 'cover' });
+  resizePicture(middle(pixels, size), size);
 
 export interface EncodeOptions {
   /** Opacity plane, one byte a pixel; JPEG cannot hold it and lays the picture on white. */

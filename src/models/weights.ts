@@ -20,7 +20,10 @@ export interface WeightsFile {
 /** How numbers lie in a file. Readers take all; writers choose. */
 export type StoredType = 'F16' | 'F32';
 
-const MAX_HEADER = 16 * 1024 * 1024;
+/** Far above what any net here needs; the format itself allows 100 MB, which as JSON could take gigabytes. */
+const MAX_HEADER = 4 * 1024 * 1024;
+/** Header, entry, shape: a valid header nests no deeper. */
+const MAX_DEPTH = 3;
 const MAX_RANK = 8;
 const bytesOf: Readonly<Record<string, number>> = { F32: 4, F16: 2, BF16: 2 };
 
@@ -87,6 +90,14 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
+/** A value of the header as messages show it: on one line, short. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length > 80 ? `${text.slice(0, 76)}…` : text;
+}
+
+type Fail = (why: string) => BadInput;
+
 interface Entry {
   readonly name: string;
   readonly type: string;
@@ -95,36 +106,52 @@ interface Entry {
   readonly to: number;
 }
 
-function readEntry(name: string, raw: unknown, fail: (why: string) => BadInput): Entry {
-  if (!isRecord(raw)) throw fail(`the entry of tensor ${JSON.stringify(name)} is not an object`);
+function readEntry(name: string, raw: unknown, fail: Fail): Entry {
+  if (!isRecord(raw)) throw fail(`the entry of tensor ${shown(name)} is not an object`);
   const { dtype, shape, data_offsets: offsets } = raw;
   if (typeof dtype !== 'string' || !Object.hasOwn(bytesOf, dtype))
-    throw fail(
-      `tensor ${JSON.stringify(name)} is of type ${JSON.stringify(dtype)}, known are F32, F16 and BF16`,
-    );
+    throw fail(`tensor ${shown(name)} is of type ${shown(dtype)}, known are F32, F16 and BF16`);
   if (!Array.isArray(shape) || shape.length > MAX_RANK || !shape.every(isCount))
-    throw fail(`tensor ${JSON.stringify(name)} has no valid shape`);
+    throw fail(`tensor ${shown(name)} has no valid shape`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount))
-    throw fail(`tensor ${JSON.stringify(name)} has no valid offsets`);
+    throw fail(`tensor ${shown(name)} has no valid offsets`);
   const [from, to] = offsets as [number, number];
   if (to - from !== sizeOf(shape) * bytesOf[dtype]!)
-    throw fail(`tensor ${JSON.stringify(name)} does not have as many bytes as its shape needs`);
+    throw fail(`tensor ${shown(name)} does not have as many bytes as its shape needs`);
   return { name, type: dtype, shape: shape as number[], from, to };
 }
 
-/**
- * Reads safetensors: u64 header length, JSON header, bytes without holes (huggingface/safetensors, format 0.4).
- * @throws BadInput with the reason, for anything else. Nothing is allocated before it is known to fit.
- */
-export function readWeights(file: Uint8Array, what = 'The weights file'): WeightsFile {
-  const fail = (why: string) => new BadInput(`${what} is not a valid safetensors file: ${why}.`);
+const failure =
+  (what: string): Fail =>
+  (why) =>
+    new BadInput(`${what} is not a valid safetensors file: ${why}.`);
+
+/** Whether JSON text nests deeper than a header may; known before a parser builds anything. */
+function tooDeep(json: Uint8Array): boolean {
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i];
+    if (quoted) {
+      if (char === 0x5c) i++;
+      else if (char === 0x22) quoted = false;
+    } else if (char === 0x22) quoted = true;
+    else if (char === 0x7b || char === 0x5b) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (char === 0x7d || char === 0x5d) depth--;
+  }
+  return false;
+}
+
+/** The JSON at the start of a file, and where the numbers begin. `file` may be cut after the header. */
+function readHeader(file: Uint8Array, fail: Fail): { header: Record<string, unknown>; start: number } {
   if (file.byteLength < 8) throw fail('it is shorter than its header');
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const length = view.getBigUint64(0, true);
   if (length > BigInt(Math.min(MAX_HEADER, file.byteLength - 8)))
     throw fail(`its header claims ${length} bytes, more than there are or are allowed`);
   const start = 8 + Number(length);
-
+  if (tooDeep(file.subarray(8, start))) throw fail('its header is nested too deeply');
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, start)));
@@ -132,15 +159,36 @@ export function readWeights(file: Uint8Array, what = 'The weights file'): Weight
     throw fail('its header is not JSON');
   }
   if (!isRecord(header)) throw fail('its header is not a JSON object');
+  return { header, start };
+}
 
-  const { __metadata__: metadata = {}, ...rest } = header;
+function metadataOf(header: Record<string, unknown>, fail: Fail): Record<string, string> {
+  const { __metadata__: metadata = {} } = header;
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string'))
     throw fail('its metadata is not text');
+  return metadata as Record<string, string>;
+}
+
+/** What a safetensors file says of itself, from its first bytes: the tensors need not be there. @throws BadInput */
+export function readMetadata(start: Uint8Array, what = 'The weights file'): Record<string, string> {
+  const fail = failure(what);
+  return metadataOf(readHeader(start, fail).header, fail);
+}
+
+/**
+ * Reads safetensors: u64 header length, JSON header, bytes without holes (huggingface/safetensors, format 0.4).
+ * @throws BadInput with the reason, for anything else. Nothing is allocated before it is known to fit.
+ */
+export function readWeights(file: Uint8Array, what = 'The weights file'): WeightsFile {
+  const fail = failure(what);
+  const { header, start } = readHeader(file, fail);
+  const metadata = metadataOf(header, fail);
+  const { __metadata__: _, ...rest } = header;
   const entries = Object.entries(rest).map(([name, raw]) => readEntry(name, raw, fail));
   entries.sort((a, b) => a.from - b.from || a.to - b.to);
   let end = 0;
   for (const { name, from, to } of entries) {
-    if (from !== end) throw fail(`tensor ${JSON.stringify(name)} overlaps another or leaves a hole`);
+    if (from !== end) throw fail(`tensor ${shown(name)} overlaps another or leaves a hole`);
     end = to;
   }
   if (start + end !== file.byteLength)
@@ -149,7 +197,7 @@ export function readWeights(file: Uint8Array, what = 'The weights file'): Weight
   const weights = new Map<string, Tensor>();
   for (const { name, type, shape, from, to } of entries)
     weights.set(name, { shape, data: decode(type, file.subarray(start + from, start + to)) });
-  return { weights, metadata: metadata as Record<string, string> };
+  return { weights, metadata };
 }
 
 /** Writes safetensors, tensors in the order of the map, the data aligned to 8 bytes. Numbers are halves unless told otherwise. */

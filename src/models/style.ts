@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { BadInput, Usage } from '../errors.js';
+import { type Model, readCard } from './model.js';
+import { mismatch, paramsFrom, readWeights, type Weights, writeWeights } from './weights.js';
+
+/** Names of styles and models: what is safe as a file name anywhere and needs no quotes in a shell. */
+export const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
+/** A look with a name. */
+export interface Style {
+  readonly name: string;
+  readonly title: string;
+  readonly artist?: string;
+  /** As people write it: `1831`, `c. 1820`. */
+  readonly year?: string;
+  /** Ships with the product, was added by a person, or is a file named just now. */
+  readonly source: 'preset' | 'user' | 'file';
+  /** File that shows it: a preset's thumbnail, the picture of all others. */
+  readonly picture?: string;
+}
+
+/** What a style file says of itself, in the `livebrush` entry of its safetensors header. */
+export const styleCard = z.object({
+  format: z.literal(1),
+  kind: z.literal('style'),
+  name: z.string().regex(NAME),
+  title: z.string().max(200),
+  artist: z.string().max(200).optional(),
+  year: z.string().max(40).optional(),
+  /** Name and id of the model whose TransformNet these weights are for. */
+  model: z.string().regex(NAME),
+  modelId: z.string().max(64),
+  date: z.string().max(40),
+  licence: z.string().max(1000),
+  /** What the weights were made from and how, in words. */
+  provenance: z.string().max(2000).default(''),
+});
+export type StyleCard = z.infer<typeof styleCard>;
+
+/** @throws Usage when a name could not be a style's. */
+export function checkName(name: string): string {
+  if (NAME.test(name)) return name;
+  throw new Usage(`${JSON.stringify(name)} cannot be the name of a style.`, {
+    hint: 'A name has 1 to 64 letters a to z, digits and hyphens, and does not begin with a hyphen.',
+  });
+}
+
+/** A name made of a title or file name: `Großer Löwe (2).jpg` → `grosser-lowe-2`; undefined when nothing is left. */
+export function nameFrom(text: string): string | undefined {
+  const name = text
+    .replace(/\.[a-z0-9]{1,11}$/i, '')
+    .toLowerCase()
+    .replaceAll('ß', 'ss')
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 64)
+    .replace(/^-+|-+$/g, '');
+  return NAME.test(name) ? name : undefined;
+}
+
+type Made = Pick<Model, 'card' | 'id' | 'transform'>;
+
+/** @throws BadInput when the weights are not exactly the style params of the model's TransformNet. */
+export function checkStyle(weights: Weights, { card, transform }: Made, what: string): void {
+  const why = mismatch(weights, paramsFrom(transform.params, 'style'));
+  if (why) throw new BadInput(`${what} does not fit the model ${card.name}: ${why}.`);
+}
+
+/** The bytes of a style file: one style's weights for one model, numbers as halves. */
+export function writeStyle(
+  card: Omit<StyleCard, 'format' | 'kind' | 'model' | 'modelId'>,
+  weights: Weights,
+  model: Made,
+): Uint8Array {
+  checkStyle(weights, model, `The style ${card.name}`);
+  const whole = styleCard.parse({
+    ...card,
+    format: 1,
+    kind: 'style',
+    model: model.card.name,
+    modelId: model.id,
+  });
+  return writeWeights(weights, { livebrush: JSON.stringify(whole) });
+}
+
+/** What the header of a style file says. @throws BadInput when the file is something else. */
+export function readStyleCard(metadata: Readonly<Record<string, string>>, what: string): StyleCard {
+  if (/"kind":\s*"model"/.test(metadata.livebrush ?? ''))
+    throw new BadInput(`${what} is a model, not a style.`, { hint: 'Name it with --model.' });
+  return readCard(metadata, styleCard, what);
+}
+
+/** @throws BadInput when the bytes are no style file, or one for another model. */
+export function readStyle(
+  file: Uint8Array,
+  model: Made,
+  what = 'The style file',
+): { card: StyleCard; weights: Weights } {
+  const { weights, metadata } = readWeights(file, what);
+  const card = readStyleCard(metadata, what);
+  if (card.modelId !== model.id)
+    throw new BadInput(
+      card.model === model.card.name
+        ? `${what} was made for another version of the model ${card.model}.`
+        : `${what} was made for the model ${card.model}, not for ${model.card.name}.`,
+      { hint: 'Make it again from its picture, or name the model it was made for with --model.' },
+    );
+  checkStyle(weights, model, what);
+  return { card, weights };
+}
