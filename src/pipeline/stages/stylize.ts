@@ -1,0 +1,100 @@
+import type { Bound, Painter } from '../../models/engine.js';
+import { cropTo, type Pixels, paddedSize, padReflect, type Size } from '../../models/pixels.js';
+import type { Weights } from '../../models/weights.js';
+import type { Frame } from '../frame.js';
+import type { Look } from '../look.js';
+import type { Stage } from '../stage.js';
+import { blend } from './blend.js';
+import { type Resample, sameSize } from './resize.js';
+
+export interface StylizeOptions {
+  /** Opens a painter for a size whose sides are multiples of `stride`: `Batcher.lease`. */
+  readonly open: (size: Size) => Promise<Painter>;
+  readonly stride: number;
+  /** Asked once for each frame, in order. */
+  readonly look: (frame: Frame) => Look;
+  /** Paint at this size and scale the painting up to the frame's; the frame's own size if left out. */
+  readonly work?: { readonly size: Size; readonly resample: Resample };
+}
+
+/** The nets' statistics mean little on fewer pixels; smaller pictures are grown by reflection. */
+const LEAST_SIDE = 32;
+/** Styles held ready at once. */
+const BOUND = 3;
+
+/** A painter with the styles that are in place on it. */
+class Easel {
+  readonly #bound = new Map<Weights, Promise<Bound>>();
+
+  constructor(readonly painter: Painter) {}
+
+  /** Binds once per style; the style unused for longest makes room. Only called while nothing is painted. */
+  async bound(weights: Weights): Promise<Bound> {
+    const bound = this.#bound.get(weights) ?? this.painter.bind(weights);
+    this.#bound.delete(weights);
+    this.#bound.set(weights, bound);
+    if (this.#bound.size > BOUND) await this.#forget(this.#bound.keys().next().value!);
+    return bound;
+  }
+
+  async close(): Promise<void> {
+    for (const weights of [...this.#bound.keys()]) await this.#forget(weights);
+    await this.painter[Symbol.asyncDispose]();
+  }
+
+  async #forget(weights: Weights): Promise<void> {
+    const bound = this.#bound.get(weights);
+    this.#bound.delete(weights);
+    (await bound?.catch(() => undefined))?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Paints each frame as its look says: pads it to the net's stride by reflection, paints, crops, and blends the
+ * painting with the frame. A frame of another size gets another painter. Frames come one at a time.
+ */
+export class Stylize implements Stage, AsyncDisposable {
+  readonly name = 'paint';
+  readonly #options: StylizeOptions;
+  #easel: Easel | undefined;
+
+  constructor(options: StylizeOptions) {
+    this.#options = options;
+  }
+
+  async run(frame: Frame): Promise<Frame> {
+    const { work, look: lookAt } = this.#options;
+    const look = lookAt(frame);
+    if (look.strength === 0) return frame.clone();
+    const small = work && !sameSize(frame, work.size);
+    const picture = small ? await work.resample(frame, work.size) : frame;
+    const painted = await this.#paint(picture, look.weights);
+    const painting = small ? await work.resample(painted, frame) : painted;
+    const plain = look.strength === 1 && look.keepColor === 0;
+    return frame.with(plain ? painting : blend(frame, painting, look));
+  }
+
+  async #paint(picture: Pixels, weights: Weights): Promise<Pixels> {
+    const size = paddedSize(picture, this.#options.stride, LEAST_SIDE);
+    const easel = await this.#for(size);
+    const style = await easel.bound(weights);
+    const [painted] = await easel.painter.paint([{ pixels: padReflect(picture, size), style }]);
+    return cropTo(painted!, picture);
+  }
+
+  /** The easel of a size: the one at hand, or a new one in its place. */
+  async #for(size: Size): Promise<Easel> {
+    if (this.#easel && sameSize(this.#easel.painter.size, size)) return this.#easel;
+    const next = new Easel(await this.#options.open(size));
+    const last = this.#easel;
+    this.#easel = next;
+    await last?.close();
+    return next;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const easel = this.#easel;
+    this.#easel = undefined;
+    await easel?.close();
+  }
+}
