@@ -1,0 +1,121 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
+import { type Av, check, code, isDry, reason } from './av.js';
+
+/** What went wrong while a file was read, in numbers. */
+export interface Losses {
+  /** Packets and pictures that were damaged and left out or patched up. */
+  damaged: number;
+  /** Why reading stopped before the end of the file, in FFmpeg's words. */
+  stopped: string | undefined;
+}
+
+/**
+ * Reads the pictures of one stream in order of presentation. The frame that `next` returns is the reader's own and
+ * changes with the next call. Close it when no call is in flight.
+ */
+export class PictureReader implements Disposable {
+  readonly losses: Losses = { damaged: 0, stopped: undefined };
+  readonly #av: Av;
+  readonly #format: FormatContext;
+  readonly #index: number;
+  readonly #decoder: CodecContext;
+  readonly #packet: Packet;
+  readonly #frame: Frame;
+  #draining = false;
+
+  private constructor(av: Av, format: FormatContext, index: number, decoder: CodecContext) {
+    this.#av = av;
+    this.#format = format;
+    this.#index = index;
+    this.#decoder = decoder;
+    this.#packet = new av.Packet();
+    this.#packet.alloc();
+    this.#frame = new av.Frame();
+    this.#frame.alloc();
+  }
+
+  /**
+   * Opens a decoder for `stream`.
+   * @returns undefined when this build has no decoder for it.
+   * @throws AvFailure when the decoder refuses the stream.
+   */
+  static async open(
+    av: Av,
+    format: FormatContext,
+    stream: Stream,
+    threads: number,
+  ): Promise<PictureReader | undefined> {
+    const codec = av.Codec.findDecoder(stream.codecpar.codecId);
+    if (!codec) return undefined;
+    const decoder = new av.CodecContext();
+    decoder.allocContext3(codec);
+    try {
+      check(av, decoder.parametersToContext(stream.codecpar), 'Cannot set up the decoder');
+      decoder.pktTimebase = stream.timeBase;
+      decoder.threadCount = threads;
+      check(av, await decoder.open2(codec, null), 'Cannot open the decoder');
+      return new PictureReader(av, format, stream.index, decoder);
+    } catch (error) {
+      decoder.freeContext();
+      throw error;
+    }
+  }
+
+  /** The next picture, or undefined after the last. Damage is counted in `losses`, never thrown. */
+  async next(): Promise<Frame | undefined> {
+    // A decoder may report several damaged pictures while it empties itself; it may not do so for ever.
+    for (let patience = 256; patience > 0; ) {
+      this.#frame.unref();
+      const got = await this.#decoder.receiveFrame(this.#frame);
+      if (got >= 0) {
+        if (this.#frame.decodeErrorFlags !== 0) this.losses.damaged++;
+        return this.#frame;
+      }
+      if (got === code.eof) return undefined;
+      if (!isDry(got)) this.losses.damaged++;
+      if (this.#draining) patience--;
+      else await this.#feed();
+    }
+    return undefined;
+  }
+
+  /** Hands the decoder the stream's next packet, or tells it that there is none. */
+  async #feed(): Promise<void> {
+    const read = await this.#format.readFrame(this.#packet);
+    if (read === code.again) return wait(5);
+    if (read < 0) {
+      if (read !== code.eof) this.losses.stopped = reason(this.#av, read);
+      this.#draining = true;
+      await this.#decoder.sendPacket(null);
+      return;
+    }
+    try {
+      if (this.#packet.streamIndex !== this.#index) return;
+      if (this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT)) this.losses.damaged++;
+      else if ((await this.#decoder.sendPacket(this.#packet)) < 0) this.losses.damaged++;
+    } finally {
+      this.#packet.unref();
+    }
+  }
+
+  /**
+   * Goes to the last key picture at or before `ticks` (of the stream's time base).
+   * @returns false when the container cannot.
+   */
+  async seek(ticks: bigint): Promise<boolean> {
+    const sought = await this.#format.seekFrame(this.#index, ticks, this.#av.C.AVSEEK_FLAG_BACKWARD);
+    if (sought < 0) return false;
+    this.#decoder.flushBuffers();
+    this.#draining = false;
+    this.losses.damaged = 0;
+    this.losses.stopped = undefined;
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.#frame.free();
+    this.#packet.free();
+    this.#decoder.freeContext();
+  }
+}

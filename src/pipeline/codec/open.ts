@@ -1,0 +1,80 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { FormatContext, Stream } from 'node-av/lib';
+import { BadInput, codeOf, Interrupted, NotFound } from '../../errors.js';
+import { type Av, code, reason } from './av.js';
+
+/** `http://…`, `rtsp://…`: anything else is a path, even when it looks like one of FFmpeg's protocols. */
+export const isUrl = (path: string): boolean => /^[a-z][a-z0-9+.-]+:\/\//i.test(path);
+
+/** Formats that FFmpeg takes for video, although they are text or a single picture. */
+const noVideo = /^(tty|bin|xbin|adf|idf|image2|.*_pipe)(,|$)/;
+
+/**
+ * Opens a media file or URL and finds its streams. Close with `closeInput`.
+ * @throws NotFound when there is no such file; BadInput when it cannot be read as media; Interrupted.
+ */
+export async function openFormat(av: Av, path: string, signal?: AbortSignal): Promise<FormatContext> {
+  if (signal?.aborted) throw new Interrupted();
+  if (!isUrl(path)) await checkFile(path);
+  const format = new av.FormatContext();
+  format.allocContext();
+  const interrupt = () => format.interrupt();
+  signal?.addEventListener('abort', interrupt, { once: true });
+  try {
+    // `file:` keeps names such as `concat:a` from being read as protocols; a playlist may name only local files.
+    const options = isUrl(path) ? null : av.Dictionary.fromObject({ protocol_whitelist: 'file,crypto,data' });
+    const url = isUrl(path) ? path : `file:${resolve(path)}`;
+    const opened = await format.openInput(url, null, options);
+    if (signal?.aborted) throw new Interrupted();
+    if (opened < 0) throw unreadable(av, path, opened);
+    if (noVideo.test(format.iformat?.name ?? '')) throw new BadInput(`${path} is not a video.`, pictureHint);
+    const found = await format.findStreamInfo(null);
+    if (signal?.aborted) throw new Interrupted();
+    if (found < 0) throw unreadable(av, path, found);
+    return format;
+  } catch (error) {
+    await format.closeInput();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', interrupt);
+  }
+}
+
+const pictureHint = { hint: 'Pictures are painted with `livebrush image`.' };
+
+async function checkFile(path: string): Promise<void> {
+  try {
+    const file = await stat(path);
+    if (file.isDirectory()) throw new BadInput(`${path} is a folder, not a video.`);
+    if (file.isFile() && file.size === 0) throw new BadInput(`${path} is empty.`);
+  } catch (error) {
+    const why = codeOf(error);
+    if (why === 'ENOENT' || why === 'ENOTDIR')
+      throw new NotFound(`There is no file ${path}.`, { cause: error });
+    if (why) throw new BadInput(`${path} cannot be read (${why}).`, { cause: error });
+    throw error;
+  }
+}
+
+function unreadable(av: Av, path: string, result: number): Error {
+  const words = reason(av, result);
+  if (result === code.invalidData)
+    return new BadInput(`${path} is not a video, or is damaged beyond reading.`);
+  if (isUrl(path)) return new NotFound(`${path} cannot be opened: ${words}.`);
+  if (/permission denied/i.test(words)) return new BadInput(`${path} may not be read: permission denied.`);
+  return new BadInput(`${path} cannot be read as a video: ${words}.`);
+}
+
+/** The stream that is the moving picture: the best one that is no cover art or thumbnail. */
+export function videoStream(av: Av, format: FormatContext): Stream | undefined {
+  const { C } = av;
+  const still = C.AV_DISPOSITION_ATTACHED_PIC | C.AV_DISPOSITION_TIMED_THUMBNAILS;
+  const moving = (stream: Stream) =>
+    stream.codecpar.codecType === C.AVMEDIA_TYPE_VIDEO &&
+    (stream.disposition & still) === 0 &&
+    stream.codecpar.width > 0;
+  const streams = format.streams;
+  const best = streams[format.findBestStream(C.AVMEDIA_TYPE_VIDEO)];
+  return best && moving(best) ? best : streams.find(moving);
+}

@@ -1,0 +1,75 @@
+import type { AVPixelFormat } from 'node-av/constants';
+import type { Frame } from 'node-av/lib';
+import type { Size } from '../../models/pixels.js';
+import type { Av } from './av.js';
+import { assumeColors } from './color.js';
+import { FilterChain } from './filter.js';
+
+/**
+ * Tone-maps PQ and HLG to what a BT.709 screen shows: 203 cd/m² (the white of a page) lands near 216 of 255, the
+ * mastering peak at white.
+ */
+const TONE_MAP = 'tonemapx=tonemap=mobius:t=bt709:m=bt709:p=bt709:r=tv:format=yuv420p';
+/** BT.2020 is wider than what a BT.709 screen shows. */
+const NARROW_GAMUT = 'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv444p';
+
+/** Brings decoded pictures to standard range and upright, where they are not. Most are, and pass untouched. */
+export class Preparation implements Disposable {
+  readonly #av: Av;
+  readonly #turn: string;
+  readonly #out: Frame;
+  #chain: { readonly shape: string; readonly filters: FilterChain } | undefined;
+
+  /** `turn`: filters that stand the picture upright, as `upright` says. */
+  constructor(av: Av, turn: string) {
+    this.#av = av;
+    this.#turn = turn;
+    this.#out = new av.Frame();
+    this.#out.alloc();
+  }
+
+  /** The picture to show: `frame` itself or one of this object's own, valid until the next call. */
+  async prepare(frame: Frame): Promise<Frame> {
+    assumeColors(this.#av, frame);
+    const filters = [this.#colors(frame), this.#turn].filter(Boolean).join(',');
+    if (!filters) return frame;
+    const source = bufferOf(this.#av, frame);
+    if (this.#chain?.shape !== source) {
+      this.#chain?.filters[Symbol.dispose]();
+      this.#chain = undefined;
+      this.#chain = { shape: source, filters: await FilterChain.open(this.#av, source, filters, 'video') };
+    }
+    this.#out.unref();
+    await this.#chain.filters.send(frame);
+    if (!(await this.#chain.filters.receive(this.#out))) throw new Error('The filter kept a picture back.');
+    return this.#out;
+  }
+
+  #colors(frame: Frame): string {
+    const { C } = this.#av;
+    if (frame.colorTrc === C.AVCOL_TRC_SMPTE2084 || frame.colorTrc === C.AVCOL_TRC_ARIB_STD_B67)
+      return TONE_MAP;
+    return frame.colorPrimaries === C.AVCOL_PRI_BT2020 ? NARROW_GAMUT : '';
+  }
+
+  [Symbol.dispose](): void {
+    this.#chain?.filters[Symbol.dispose]();
+    this.#out.free();
+  }
+}
+
+/** The filter that feeds pictures like this one into a chain. */
+function bufferOf(av: Av, frame: Frame & Size): string {
+  const { num, den } = frame.sampleAspectRatio;
+  const fields = {
+    video_size: `${frame.width}x${frame.height}`,
+    pix_fmt: av.avGetPixFmtName(frame.format as AVPixelFormat),
+    // Pictures carry their times past the chain, which sees none of them.
+    time_base: '1/1000000',
+    pixel_aspect: `${num}/${Math.max(den, 1)}`,
+    colorspace: frame.colorSpace,
+    range: frame.colorRange,
+  };
+  const given = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
+  return `buffer@in=${given.join(':')}`;
+}

@@ -1,0 +1,203 @@
+import type { FormatContext, Frame as Picture, Stream } from 'node-av/lib';
+import { BadInput, Unsupported } from '../../errors.js';
+import { type Av, AvFailure, code, loadAv } from '../codec/av.js';
+import { ToPixels } from '../codec/color.js';
+import { PictureReader } from '../codec/decode.js';
+import { describe, nameOf, secondsOf, uprightOf } from '../codec/info.js';
+import { openFormat, videoStream } from '../codec/open.js';
+import { Preparation } from '../codec/prepare.js';
+import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
+import { type Frame, frame } from '../frame.js';
+import type { MediaInfo, MediaSource, MediaSourceOptions } from '../media.js';
+
+/** More threads only bring delay and memory: decoding is a small part of painting. */
+const DECODER_THREADS = 2;
+/** How much earlier to try, in seconds, when a container's seeking lands behind the wanted time. */
+const SEEK_BACK = [0, 2, 10, 60] as const;
+
+/**
+ * Opens a video file or URL with node-av.
+ * @throws NotFound, BadInput (not a video, no video stream), Unsupported (no decoder), Interrupted.
+ */
+export async function openMediaSource(path: string, options: MediaSourceOptions = {}): Promise<MediaSource> {
+  const av = await loadAv();
+  const format = await openFormat(av, path, options.signal);
+  try {
+    const stream = videoStream(av, format);
+    if (!stream) throw new BadInput(`${path} holds no video: ${othersOf(av, format)}.`);
+    refuseDolbyVision(av, path, stream);
+    const reader = await PictureReader.open(av, format, stream, DECODER_THREADS);
+    if (!reader) throw new Unsupported(`${path} holds ${nameOf(av, stream)}, which cannot be decoded here.`);
+    return new AvSource(av, path, { format, stream, reader, options });
+  } catch (error) {
+    await format.closeInput();
+    if (error instanceof AvFailure) throw new BadInput(`${path}: ${error.message}.`, { cause: error });
+    throw error;
+  }
+}
+
+function othersOf(av: Av, format: FormatContext): string {
+  return format.streams.map((stream) => nameOf(av, stream)).join(', ') || 'no streams at all';
+}
+
+/** Profile 5 has colours of its own that only make sense with its metadata; other profiles carry HDR10 or HLG. */
+function refuseDolbyVision(av: Av, path: string, { codecpar }: Stream): void {
+  const configuration = codecpar.getCodedSideData(av.C.AV_PKT_DATA_DOVI_CONF);
+  if (configuration?.[2] !== 5) return;
+  throw new Unsupported(`${path} is Dolby Vision (profile 5) video, whose colours cannot be converted.`, {
+    hint: 'Convert it to SDR first, for example with HandBrake or ffmpeg’s libplacebo filter.',
+  });
+}
+
+interface Opened {
+  readonly format: FormatContext;
+  readonly stream: Stream;
+  readonly reader: PictureReader;
+  readonly options: MediaSourceOptions;
+}
+
+class AvSource implements MediaSource {
+  readonly live = false;
+  readonly info: MediaInfo;
+  readonly #path: string;
+  readonly #opened: Opened;
+  readonly #preparation: Preparation;
+  readonly #toPixels: ToPixels;
+  /** Time span to yield, in microseconds of the file's clock. */
+  readonly #from: number;
+  readonly #to: number;
+  /** The native call in flight: nothing may be freed before it is over. */
+  #busy: Promise<unknown> = Promise.resolve();
+  #closed = false;
+  #started = false;
+  #last = Number.NEGATIVE_INFINITY;
+  #damage: string | undefined;
+
+  constructor(av: Av, path: string, opened: Opened) {
+    const { format, stream, options } = opened;
+    this.#path = path;
+    this.#opened = opened;
+    const stand = uprightOf(av, stream);
+    this.info = describe(av, format, stream, stand);
+    this.#preparation = new Preparation(av, stand.filters);
+    this.#toPixels = new ToPixels(av, this.info);
+    const start = this.info.startTimestamp;
+    this.#from = options.fromMs === undefined ? Number.NEGATIVE_INFINITY : start + options.fromMs * 1000;
+    this.#to = options.toMs === undefined ? Number.POSITIVE_INFINITY : start + options.toMs * 1000;
+  }
+
+  get damage(): string | undefined {
+    return this.#damage;
+  }
+
+  async *frames(signal: AbortSignal): AsyncGenerator<Frame, void> {
+    if (this.#started) throw new Error(`${this.#path} can be read only once.`);
+    this.#started = true;
+    const { format } = this.#opened;
+    const interrupt = () => format.interrupt();
+    signal.addEventListener('abort', interrupt, { once: true });
+    try {
+      let picture = await this.#turn(() => this.#first());
+      while (picture && !signal.aborted) {
+        const next = picture;
+        const shown = await this.#turn(() => this.#show(next));
+        if (shown === 'end') break;
+        if (shown !== 'before' && shown !== undefined) {
+          if (signal.aborted) shown[Symbol.dispose]();
+          else yield shown;
+        }
+        if (signal.aborted) return;
+        picture = await this.#turn(() => this.#opened.reader.next());
+      }
+      if (!signal.aborted && !picture) this.#damage = this.#judge();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof AvFailure)
+        throw new BadInput(`${this.#path}: ${error.message}.`, { cause: error });
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', interrupt);
+    }
+  }
+
+  /** Runs a native step unless the source is closed, and lets `close` wait for it. */
+  async #turn<T>(step: () => Promise<T>): Promise<T | undefined> {
+    if (this.#closed) return undefined;
+    const running = step();
+    this.#busy = running.catch(() => undefined);
+    return running;
+  }
+
+  /** The first picture at or, to be on the safe side, before the wanted start. */
+  async #first(): Promise<Picture | undefined> {
+    const { reader, stream } = this.#opened;
+    if (this.#from <= this.info.startTimestamp) return reader.next();
+    for (const back of SEEK_BACK) {
+      const target = this.#from - back * 1e6;
+      if (target <= this.info.startTimestamp) break;
+      if (!(await reader.seek(microsToTicks(target, stream.timeBase)))) break;
+      const picture = await reader.next();
+      if (picture && this.#timeOf(picture) <= this.#from) return picture;
+    }
+    await reader.seek(stream.startTime === code.noPts ? 0n : stream.startTime);
+    return reader.next();
+  }
+
+  #timeOf(picture: Picture): number {
+    const { bestEffortTimestamp } = picture;
+    const { timeBase, frameRate } = this.info;
+    if (bestEffortTimestamp !== code.noPts) return ticksToMicros(bestEffortTimestamp, timeBase);
+    // A raw stream without times: one picture after the other at the rate that it claims.
+    const step = frameRate ? (1e6 * frameRate.den) / frameRate.num : 40_000;
+    return Number.isFinite(this.#last) ? this.#last + step : 0;
+  }
+
+  /** The frame of a picture, or where it lies when it is not to be shown. */
+  async #show(picture: Picture): Promise<Frame | 'before' | 'end'> {
+    const { timeBase } = this.info;
+    let timestamp = this.#timeOf(picture);
+    // Broken files repeat times or step back; a tick forward keeps their order and every encoder content.
+    if (timestamp <= this.#last)
+      timestamp = ticksToMicros(microsToTicks(this.#last, timeBase) + 1n, timeBase);
+    if (timestamp >= this.#to) return 'end';
+    this.#last = timestamp;
+    if (timestamp < this.#from) return 'before';
+    const prepared = await this.#preparation.prepare(picture);
+    return frame(await this.#toPixels.convert(prepared), timestamp);
+  }
+
+  /** What was wrong with the file, once it has been read to its end. */
+  #judge(): string | undefined {
+    const { format, stream, reader } = this.#opened;
+    const { damaged, stopped } = reader.losses;
+    const start = stream.startTime === code.noPts ? 0 : ticksToMicros(stream.startTime, stream.timeBase);
+    const read = Number.isFinite(this.#last) ? (this.#last - start) / 1e6 : 0;
+    const whole = secondsOf(format, stream);
+    const others = format.streams.length > 1;
+    // The container's duration is that of its longest stream: it says nothing about the video beside others.
+    const known = stream.duration !== code.noPts || stream.metadata?.get('DURATION') || !others;
+    const short = known && whole !== undefined && read + 0.5 < whole - this.#frameSeconds() * 2;
+    if (short)
+      return `${this.#path} is truncated: ${read.toFixed(1)} of ${whole.toFixed(1)} seconds could be read.`;
+    if (stopped)
+      return `${this.#path} is damaged: reading stopped after ${read.toFixed(1)} seconds (${stopped}).`;
+    if (damaged) return `${this.#path} is damaged: ${damaged} of its pictures could not be decoded properly.`;
+    return undefined;
+  }
+
+  #frameSeconds(): number {
+    const { frameRate } = this.info;
+    return frameRate ? frameRate.den / frameRate.num : 0.04;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#opened.format.interrupt();
+    await this.#busy;
+    this.#toPixels[Symbol.dispose]();
+    this.#preparation[Symbol.dispose]();
+    this.#opened.reader[Symbol.dispose]();
+    await this.#opened.format.closeInput();
+  }
+}
