@@ -20,16 +20,19 @@ import { allToDevice, forward, type Tensors } from './tfjs-forward.js';
 export type { TfBackend } from './tfjs-backend.js';
 export { probeTfjs } from './tfjs-probe.js';
 
-/** Planar pictures of one size as one tensor, int32 [N, H, W, 3]. Call it inside tf.tidy. */
+/**
+ * Planar pictures of one size as one tensor of whole numbers [N, H, W, 3]. They are floats since the WebGPU backend
+ * cannot transpose integers. Call it inside tf.tidy.
+ */
 function toTensor(pictures: readonly Pixels[]): tf.Tensor4D {
   const [{ width, height }] = pictures as [Pixels];
   const length = 3 * width * height;
-  const planes = new Int32Array(pictures.length * length);
+  const planes = new Float32Array(pictures.length * length);
   for (const [i, { data }] of pictures.entries()) planes.set(data, i * length);
-  return tf.transpose(tf.tensor4d(planes, [pictures.length, 3, height, width], 'int32'), [0, 2, 3, 1]);
+  return tf.transpose(tf.tensor4d(planes, [pictures.length, 3, height, width]), [0, 2, 3, 1]);
 }
 
-/** Takes a tensor, int32 [N, 3, H, W] within 0 to 255, and disposes it. */
+/** Takes a tensor of whole numbers [N, 3, H, W] within 0 to 255, and disposes it. */
 async function toPixels(planes: tf.Tensor, { width, height }: Size): Promise<Pixels[]> {
   try {
     const values = await planes.data();
@@ -123,7 +126,8 @@ class TfPainter implements Painter {
   #forward(pictures: readonly Pixels[], params: Tensors): tf.Tensor {
     const [input] = this.net.inputs as [string];
     const { picture } = forward(this.net, { [input]: toTensor(pictures) }, params, ['picture']);
-    return tf.transpose(picture, [0, 3, 1, 2]);
+    // A product makes floats of integers on every backend; on WebGPU a cast changes only what they are called.
+    return tf.transpose(tf.mul(picture, 1), [0, 3, 1, 2]);
   }
 
   /** Has kernels compiled and buffers taken before the first frame. */

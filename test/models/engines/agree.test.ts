@@ -47,7 +47,7 @@ describe(`Engines agree with ${reference}`, () => {
     const note = missing ? ` (skipped: ${why ?? `${reference} is not here`})` : '';
 
     it.skipIf(missing)(`${name} paints as ${reference} does${note}`, async () => {
-      const picture = drawn(100, 64);
+      const picture = drawn(60, 44);
       const [expected, actual] = [await painted(reference, picture), await painted(name, picture)];
       const differences = expected.map((value, i) => Math.abs(value - actual[i]!));
       expect(new Set(expected).size).toBeGreaterThan(50);
