@@ -47,11 +47,15 @@ async function toPixels(planes: tf.Tensor, { width, height }: Size): Promise<Pix
   }
 }
 
+/** The weights' numbers apart from their owner's, since some backends hold on to the array they are given. */
+const copied = (weights: Weights): Weights =>
+  new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
+
 /** Weights on the device until they are disposed, which may happen at any time and twice. */
 class Held implements Disposable {
   #tensors: Tensors | undefined;
   constructor(weights: Weights, backend: TfBackend) {
-    this.#tensors = on(backend, () => allToDevice(weights));
+    this.#tensors = on(backend, () => allToDevice(copied(weights)));
   }
   get tensors() {
     return this.#tensors;
