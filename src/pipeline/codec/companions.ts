@@ -1,0 +1,271 @@
+import type { FormatContext, Packet, Stream } from 'node-av/lib';
+import type { Container } from '../containers.js';
+import type { MediaSinkOptions } from '../media.js';
+import { type Av, code, reason } from './av.js';
+import { nameOf, startOf } from './info.js';
+import type { Muxer } from './mux.js';
+import { openFormat, videoStream } from './open.js';
+import { SoundTranscoder } from './sound.js';
+import { textConverter } from './subtitles.js';
+import { microsToTicks, ticksToMicros } from './ticks.js';
+import { canHold } from './trial.js';
+
+/** Takes one stream of the source along. */
+interface Track {
+  readonly from: Stream;
+  /** Takes a packet of the stream, whose times are shifted already; leaves it to its owner. */
+  put(packet: Packet): Promise<void>;
+  /** The stream has ended. */
+  end(): Promise<void>;
+  close(): void;
+}
+
+interface Target {
+  readonly muxer: Muxer;
+  readonly container: Container;
+  /** The video stream being written, which takes the name, language and disposition of the source's. */
+  readonly video: Stream;
+  /** The part that goes along. */
+  readonly cut: Pick<MediaSinkOptions, 'fromMs' | 'toMs' | 'signal'>;
+}
+
+/**
+ * Everything of a file but its moving picture, on its way into another: sound, subtitles, data, cover art, tags.
+ * Packets go untouched; what the container cannot hold is converted, or left out with a note.
+ */
+export class Companions implements AsyncDisposable {
+  readonly notes: string[] = [];
+  readonly #av: Av;
+  readonly #format: FormatContext;
+  readonly #target: Target;
+  readonly #packet: Packet;
+  readonly #tracks = new Map<number, Track>();
+  /** Whether `#packet` holds one that is still to be written. */
+  #waiting = false;
+  #ended = false;
+
+  private constructor(av: Av, format: FormatContext, target: Target) {
+    this.#av = av;
+    this.#format = format;
+    this.#target = target;
+    this.#packet = new av.Packet();
+    this.#packet.alloc();
+  }
+
+  /**
+   * Opens `path` and adds its streams to the muxer, which has not started yet.
+   * @throws NotFound, BadInput, Interrupted
+   */
+  static async open(av: Av, path: string, target: Target): Promise<Companions> {
+    const format = await openFormat(av, path, target.cut.signal);
+    const companions = new Companions(av, format, target);
+    try {
+      await companions.#addTracks();
+      await companions.#seek();
+      return companions;
+    } catch (error) {
+      await companions[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #addTracks(): Promise<void> {
+    const { C } = this.#av;
+    const { muxer, video } = this.#target;
+    const main = videoStream(this.#av, this.#format);
+    muxer.format.metadata = this.#av.Dictionary.fromObject(tagsOf(this.#format));
+    for (const stream of this.#format.streams) {
+      const track = stream.index === main?.index ? undefined : await this.#track(stream);
+      if (track) this.#tracks.set(stream.index, track);
+      else stream.discard = C.AVDISCARD_ALL;
+    }
+    if (main) describeLike(this.#av, video, main);
+  }
+
+  /** How a stream goes along, or undefined when it does not. */
+  async #track(from: Stream): Promise<Track | undefined> {
+    const { C } = this.#av;
+    const kind = from.codecpar.codecType;
+    const cover = (from.disposition & C.AV_DISPOSITION_ATTACHED_PIC) !== 0;
+    if (kind === C.AVMEDIA_TYPE_VIDEO && !cover) return this.#leave(from, 'only one video stream is painted');
+    // QuickTime keeps chapters in a text track; they go along as chapters.
+    if (kind === C.AVMEDIA_TYPE_DATA && from.codecpar.codecTagString === 'text') return undefined;
+    if (await canHold(this.#av, this.#target.container, from)) return this.#copy(from);
+    if (kind === C.AVMEDIA_TYPE_AUDIO) return this.#transcode(from);
+    if (kind === C.AVMEDIA_TYPE_SUBTITLE) return this.#convert(from);
+    return this.#leave(from, `${this.#target.container.format} files cannot hold it`);
+  }
+
+  #leave(from: Stream, why: string): undefined {
+    this.notes.push(`Stream ${from.index} (${nameOf(this.#av, from)}) is left out: ${why}.`);
+  }
+
+  #copy(from: Stream): Track {
+    const to = this.#target.muxer.addStream();
+    copyParameters(this.#av, to, from);
+    describeLike(this.#av, to, from);
+    to.timeBase = from.timeBase;
+    return {
+      from,
+      put: (packet) => this.#target.muxer.write(packet, to, from.timeBase),
+      end: async () => {},
+      close: () => {},
+    };
+  }
+
+  async #transcode(from: Stream): Promise<Track | undefined> {
+    const { muxer, container } = this.#target;
+    const transcoder = await SoundTranscoder.open(this.#av, from, container, muxer.wantsGlobalHeader);
+    if (!transcoder) return this.#leave(from, 'it can neither be copied nor converted');
+    const to = muxer.addStream();
+    to.codecpar.fromContext(transcoder.encoder);
+    to.codecpar.codecTag = 0;
+    to.timeBase = transcoder.encoder.timeBase;
+    describeLike(this.#av, to, from);
+    const name = this.#av.avGetCodecName(to.codecpar.codecId);
+    this.notes.push(
+      `Stream ${from.index} (${nameOf(this.#av, from)}) becomes ${name}, as ${container.format} files cannot hold it.`,
+    );
+    const take = (packet: Packet) => muxer.write(packet, to, transcoder.encoder.timeBase);
+    return {
+      from,
+      put: (packet) => transcoder.put(packet, take),
+      end: () => transcoder.end(take),
+      close: () => transcoder[Symbol.dispose](),
+    };
+  }
+
+  #convert(from: Stream): Track | undefined {
+    const { muxer, container } = this.#target;
+    const converter = textConverter(this.#av, from.codecpar.codecId, container);
+    if (!converter) return this.#leave(from, `${container.format} files cannot hold it`);
+    const to = muxer.addStream();
+    to.codecpar.codecType = this.#av.C.AVMEDIA_TYPE_SUBTITLE;
+    to.codecpar.codecId = converter.codecId;
+    to.timeBase = new this.#av.Rational(1, 1000);
+    describeLike(this.#av, to, from);
+    const name = this.#av.avGetCodecName(converter.codecId);
+    this.notes.push(`Stream ${from.index} (${nameOf(this.#av, from)}) becomes ${name}, without its styling.`);
+    return {
+      from,
+      put: async (packet) => {
+        const text = converter.convert(packet.data ?? Buffer.alloc(0));
+        if (!text) return;
+        packet.data = text;
+        await muxer.write(packet, to, from.timeBase);
+      },
+      end: async () => {},
+      close: () => {},
+    };
+  }
+
+  /** Goes near the start of the cut; a little earlier, for subtitles that are still shown then. */
+  async #seek(): Promise<void> {
+    const { fromMs } = this.#target.cut;
+    if (!fromMs || this.#tracks.size === 0) return;
+    const target = startOf(this.#format) + Math.max(0, fromMs - 15_000) * 1000;
+    if (target > startOf(this.#format))
+      await this.#format.seekFrame(-1, BigInt(Math.round(target)), this.#av.C.AVSEEK_FLAG_BACKWARD);
+  }
+
+  /**
+   * Writes what belongs before `seconds` of the new file.
+   * @param origin - time of the source that is 0 in the new file, in microseconds
+   */
+  async upTo(seconds: number, origin: number): Promise<void> {
+    while (!this.#ended) {
+      if (!this.#waiting && !(await this.#read())) break;
+      const track = this.#tracks.get(this.#packet.streamIndex)!;
+      if (this.#timeOf(track) - origin > seconds * 1e6) return;
+      this.#waiting = false;
+      try {
+        if (this.#place(track, origin)) await track.put(this.#packet);
+      } finally {
+        this.#packet.unref();
+      }
+    }
+  }
+
+  /** Reads the next packet of a stream that goes along. */
+  async #read(): Promise<boolean> {
+    for (;;) {
+      const read = this.#tracks.size === 0 ? code.eof : await this.#format.readFrame(this.#packet);
+      if (read === code.again) continue;
+      if (read < 0) {
+        this.#ended = true;
+        if (read !== code.eof)
+          this.notes.push(`The sound may be cut short: reading stopped (${reason(this.#av, read)}).`);
+        for (const track of this.#tracks.values()) await track.end();
+        return false;
+      }
+      this.#waiting = this.#tracks.has(this.#packet.streamIndex);
+      if (this.#waiting) return true;
+      this.#packet.unref();
+    }
+  }
+
+  /** When the waiting packet is due, in microseconds of the source. */
+  #timeOf(track: Track): number {
+    const { dts, pts } = this.#packet;
+    const ticks = dts === code.noPts ? pts : dts;
+    return ticks === code.noPts ? Number.NEGATIVE_INFINITY : ticksToMicros(ticks, track.from.timeBase);
+  }
+
+  /** Moves the waiting packet to its time in the new file; false when it lies outside the cut. */
+  #place(track: Track, origin: number): boolean {
+    const { fromMs, toMs } = this.#target.cut;
+    const { timeBase, codecpar } = track.from;
+    const packet = this.#packet;
+    if (packet.pts === code.noPts) packet.pts = packet.dts;
+    const cover = (track.from.disposition & this.#av.C.AV_DISPOSITION_ATTACHED_PIC) !== 0;
+    if (cover) {
+      packet.pts = 0n;
+      packet.dts = 0n;
+      return true;
+    }
+    if (packet.pts === code.noPts) return true;
+    const at = ticksToMicros(packet.pts, timeBase);
+    if (toMs !== undefined && at >= startOf(this.#format) + toMs * 1000) return false;
+    const shift = microsToTicks(origin, timeBase);
+    packet.pts -= shift;
+    if (packet.dts !== code.noPts) packet.dts -= shift;
+    if (fromMs === undefined || packet.pts >= 0n) return true;
+    // What begins before the cut and lasts into it: a subtitle is shown for the rest of its time, sound is kept
+    // where an edit list can start in the midst of a packet.
+    if (packet.pts + packet.duration <= 0n) return false;
+    if (codecpar.codecType !== this.#av.C.AVMEDIA_TYPE_SUBTITLE) return this.#target.container.edits;
+    packet.duration += packet.pts;
+    packet.pts = 0n;
+    packet.dts = 0n;
+    return true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const track of this.#tracks.values()) track.close();
+    this.#tracks.clear();
+    this.#ended = true;
+    this.#packet.free();
+    await this.#format.closeInput();
+  }
+}
+
+/** A stream's own description for the new file: tags, language, disposition. */
+function describeLike(av: Av, to: Stream, from: Stream): void {
+  to.metadata = av.Dictionary.fromObject(tagsOf(from));
+  to.disposition = from.disposition;
+}
+
+/** Tags that describe the old file's bytes and not what they mean. */
+const ofTheFile =
+  /^(major_brand|minor_version|compatible_brands|encoder|duration|rotate|bps|number_of_(frames|bytes)|_statistics.*|vendor_id)(-\w+)?$/i;
+
+function tagsOf({ metadata }: FormatContext | Stream): Record<string, string> {
+  const all = Object.entries(metadata?.getAll() ?? {});
+  return Object.fromEntries(all.filter(([key]) => !ofTheFile.test(key)));
+}
+
+/** Codec parameters for the copy. Another kind of container has other tags for the same codec. */
+function copyParameters(av: Av, to: Stream, from: Stream): void {
+  from.codecpar.copy(to.codecpar);
+  if (from.codecpar.codecType !== av.C.AVMEDIA_TYPE_DATA) to.codecpar.codecTag = 0;
+}

@@ -1,0 +1,30 @@
+import type { Stream } from 'node-av/lib';
+import type { Container } from '../containers.js';
+import type { Av } from './av.js';
+
+/** Whether a stream can be copied into a kind of file: asked by writing the header of one that goes nowhere. */
+export async function canHold(av: Av, container: Container, stream: Stream): Promise<boolean> {
+  const format = new av.FormatContext();
+  if (format.allocOutputContext2(null, container.format, null) < 0) return false;
+  const nowhere = new av.IOContext();
+  try {
+    nowhere.allocContextWithCallbacks(
+      4096,
+      1,
+      null,
+      (bytes) => bytes.length,
+      () => 0n,
+    );
+    format.pb = nowhere;
+    const copy = format.newStream(null);
+    stream.codecpar.copy(copy.codecpar);
+    if (stream.codecpar.codecType !== av.C.AVMEDIA_TYPE_DATA) copy.codecpar.codecTag = 0;
+    copy.timeBase = stream.timeBase;
+    copy.disposition = stream.disposition;
+    return (await format.writeHeader(null)) >= 0;
+  } finally {
+    format.pb = null;
+    format.freeContext();
+    nowhere.freeContext();
+  }
+}
