@@ -1,11 +1,16 @@
-/** Edits (insert, drop, replace one letter) between two words. Levenshtein 1966, two rows. */
+/** Edits (insert, drop, replace one letter, swap two neighbours) between two words: Damerau 1964, by rows. */
 function edits(a: string, b: string): number {
+  let twoAbove: number[] = [];
   let above = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
-    for (let j = 1; j <= b.length; j++)
-      row.push(Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    above = row;
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const best = Math.min(above[j]! + 1, row[j - 1]! + 1, above[j - 1]! + same);
+      row.push(swapped ? Math.min(best, twoAbove[j - 2]! + 1) : best);
+    }
+    [twoAbove, above] = [above, row];
   }
   return above[b.length]!;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { BadInput } from '../errors.js';
-import type { NetSpec } from './net.js';
+import { type NetSpec, styleParams } from './net.js';
 import { metaNet, metaOptions } from './nets/metanet.js';
 import { transformNet, transformOptions } from './nets/transform.js';
 import {
@@ -74,6 +74,8 @@ export function readModel(file: Uint8Array, what = 'The model file'): Model {
   const { weights, metadata } = readWeights(file, what);
   const card = readCard(metadata, modelCard, what);
   const transform = transformNet(card.transform);
+  if (styleParams(transform).length === 0)
+    throw new BadInput(`${what} names a net with no generated weights, so no style could change it.`);
   const meta = metaNet(transform, card.meta);
   const base = withPrefix(weights, 'transform/');
   const metaWeights = withPrefix(weights, 'meta/');

@@ -21,7 +21,7 @@ export interface WeightsFile {
 export type StoredType = 'F16' | 'F32';
 
 /** Far above what any net here needs; the format itself allows 100 MB, which as JSON could take gigabytes. */
-const MAX_HEADER = 4 * 1024 * 1024;
+const MAX_HEADER = 2 * 1024 * 1024;
 /** Header, entry, shape: a valid header nests no deeper. */
 const MAX_DEPTH = 3;
 const MAX_RANK = 8;
@@ -183,8 +183,9 @@ export function readWeights(file: Uint8Array, what = 'The weights file'): Weight
   const fail = failure(what);
   const { header, start } = readHeader(file, fail);
   const metadata = metadataOf(header, fail);
-  const { __metadata__: _, ...rest } = header;
-  const entries = Object.entries(rest).map(([name, raw]) => readEntry(name, raw, fail));
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, raw]) => readEntry(name, raw, fail));
   entries.sort((a, b) => a.from - b.from || a.to - b.to);
   let end = 0;
   for (const { name, from, to } of entries) {
@@ -206,16 +207,16 @@ export function writeWeights(
   metadata: Readonly<Record<string, string>> = {},
   type: StoredType = 'F16',
 ): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  const header: [name: string, entry: unknown][] = [['__metadata__', metadata]];
   const blocks: Uint8Array[] = [];
   let end = 0;
   for (const [name, { shape, data }] of weights) {
     const bytes = encode(type, data);
-    header[name] = { dtype: type, shape, data_offsets: [end, end + bytes.byteLength] };
+    header.push([name, { dtype: type, shape, data_offsets: [end, end + bytes.byteLength] }]);
     blocks.push(bytes);
     end += bytes.byteLength;
   }
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const padded = Math.ceil(json.byteLength / 8) * 8;
   const file = new Uint8Array(8 + padded + end).fill(0x20, 8, 8 + padded);
   new DataView(file.buffer).setBigUint64(0, BigInt(padded), true);
