@@ -17,6 +17,9 @@ interface Scope {
 const x4 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor4D;
 const x2 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor2D;
 
+/** Gradient kernels that only some backends have; `tfjs-kernels` registers them. */
+const hasKernel = (name: string): boolean => tf.getKernel(name, tf.getBackend()) !== undefined;
+
 /**
  * What reflection by `pad` did along an axis, undone for a gradient: each border row is added to the row that it
  * mirrors. Rows come off in slices and go together in one concat, which is one pass over the memory.
@@ -70,7 +73,10 @@ function reflectPad(x: tf.Tensor4D, pad: number): tf.Tensor4D {
   ];
   return tf.customGrad((input) => ({
     value: tf.mirrorPad(input as tf.Tensor4D, margins, 'reflect'),
-    gradFunc: (dy) => folded(folded(dy as tf.Tensor4D, 1, pad), 2, pad),
+    gradFunc: (dy) =>
+      hasKernel('MirrorPadGrad')
+        ? tf.engine().runKernel<tf.Tensor4D>('MirrorPadGrad', { dy }, { paddings: margins, mode: 'reflect' })
+        : folded(folded(dy as tf.Tensor4D, 1, pad), 2, pad),
   }))(x) as tf.Tensor4D;
 }
 
@@ -101,23 +107,122 @@ function upsampled(x: tf.Tensor4D, scale: number): tf.Tensor4D {
 function normalised(x: tf.Tensor4D, epsilon: number): tf.Tensor4D {
   return tf.customGrad((input, save) => {
     const centred = tf.sub(input as tf.Tensor4D, tf.mean(input as tf.Tensor4D, [1, 2], true));
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 2], true), epsilon));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), [1, 2], true), epsilon)) as tf.Tensor4D;
     const value = tf.mul(centred, inverse);
     (save as (tensors: tf.Tensor[]) => void)([value, inverse]);
     return {
       value,
       gradFunc: (dy, saved) => {
         const [normed, scale] = saved as [tf.Tensor4D, tf.Tensor4D];
-        const along = tf.mean(tf.mul(dy as tf.Tensor4D, normed), [1, 2], true);
-        const rest = tf.sub(
-          tf.sub(dy as tf.Tensor4D, tf.mean(dy as tf.Tensor4D, [1, 2], true)),
-          tf.mul(normed, along),
-        );
-        return tf.mul(rest, scale);
+        const along = tf.mul(tf.mean(tf.mul(dy as tf.Tensor4D, normed), [1, 2], true), scale);
+        const level = tf.mul(tf.mean(dy as tf.Tensor4D, [1, 2], true), scale);
+        return tf.sub(tf.mul(dy, scale), tf.add(tf.mul(normed, along), level));
       },
     };
   })(x) as tf.Tensor4D;
 }
+
+/** max(x, 0), with a gradient of one pass where the backend has a kernel for it (see `tfjs-kernels`). */
+function rectified(x: tf.Tensor): tf.Tensor {
+  return tf.customGrad((input, save) => {
+    const value = tf.relu(input as tf.Tensor);
+    (save as (tensors: tf.Tensor[]) => void)([value]);
+    return {
+      value,
+      gradFunc: (dy, saved) => {
+        const y = (saved as tf.Tensor[])[0]!;
+        return hasKernel('ReluGrad')
+          ? tf.engine().runKernel<tf.Tensor>('ReluGrad', { dy, y })
+          : tf.mul(dy, tf.cast(tf.greater(y, 0), 'float32'));
+      },
+    };
+  })(x);
+}
+
+/**
+ * Mean and standard deviation sqrt(variance + epsilon) of each channel of each picture, [N, 2C]: first the means.
+ * The gradient is written out: one product and one sum over the pixels.
+ */
+export function statistics(x: tf.Tensor4D, epsilon: number): tf.Tensor2D {
+  const [batch, height, width, channels] = x.shape;
+  return tf.customGrad((input, save) => {
+    const mean = tf.mean(input as tf.Tensor4D, [1, 2], true);
+    const variance = tf.mean(tf.squaredDifference(input as tf.Tensor4D, mean), [1, 2], true);
+    const deviation = tf.sqrt(tf.add(variance, epsilon));
+    (save as (tensors: tf.Tensor[]) => void)([input as tf.Tensor, mean, deviation]);
+    return {
+      value: tf.reshape(tf.concat([mean, deviation], -1), [batch, 2 * channels]),
+      gradFunc: (dy, saved) => {
+        const [input, mean, deviation] = saved as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
+        const both = tf.mul(tf.reshape(dy, [batch, 1, 1, 2 * channels]), 1 / (height * width));
+        const [dMean, dDeviation] = tf.split(both, 2, -1) as [tf.Tensor4D, tf.Tensor4D];
+        const slope = tf.div(dDeviation, deviation);
+        return tf.add(tf.mul(input, slope), tf.sub(dMean, tf.mul(mean, slope)));
+      },
+    };
+  })(x) as tf.Tensor2D;
+}
+
+/**
+ * A convolution with a large filter and few channels, at half size with four times the channels: exactly the same
+ * sums, in blocks that fill the processor's vectors. Output (2i + a) of a row is the sum of w[k] x[2i + a + k]; with
+ * a + k = 2j + p, phase a of the output reads phase p of pixel i + j through w[2j + p - a].
+ */
+function convolvedByHalves(x: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {
+  const [batch, height, width] = x.shape;
+  const [size, , channels, filters] = filter.shape;
+  const half = (size + 1) / 2;
+  const phases = [0, 1].flatMap((a) =>
+    [0, 1].map((b) => {
+      const margins: [number, number][] = [
+        [a, 1 - a],
+        [b, 1 - b],
+        [0, 0],
+        [0, 0],
+      ];
+      return tf.reshape(tf.pad(filter, margins), [half, 2, half, 2, channels, filters]);
+    }),
+  );
+  // Each turn swaps two neighbouring axes and joins the rest, since some backends turn at most four axes.
+  const swapped = (whole: tf.Tensor, axes: [number, number, number, number]) =>
+    tf.transpose(tf.reshape(whole, axes), [0, 2, 1, 3]);
+  const [rows, columns, taps] = [height / 2, width / 2, 8 * channels * filters];
+  const halved = tf.reshape(swapped(tf.stack(phases, -2), [half, 2, half, taps]), [
+    half,
+    half,
+    4 * channels,
+    4 * filters,
+  ]) as tf.Tensor4D;
+  const blocks = swapped(x, [batch * rows, 2, columns, 2 * channels]);
+  const small = tf.reshape(blocks, [batch, rows, columns, 4 * channels]) as tf.Tensor4D;
+  const y = tf.conv2d(small, halved, 1, 'valid');
+  const [, high, wide] = y.shape;
+  const spread = swapped(y, [batch * high, wide, 2, 2 * filters]);
+  return tf.reshape(spread, [batch, 2 * high, 2 * wide, filters]) as tf.Tensor4D;
+}
+
+/** Filters of at least this side, of few channels, are worth the rearrangement. */
+const LARGE = 7;
+
+/** A convolution without padding; a filter of rank 5, [N, k, k, in, out], holds one for each picture of the batch. */
+function convolved(x: tf.Tensor4D, filter: tf.Tensor4D | tf.Tensor5D, stride: number): tf.Tensor4D {
+  const [, height, width] = x.shape;
+  if (filter.rank === 4) {
+    const [size, , channels, filters] = (filter as tf.Tensor4D).shape;
+    const halves = size >= LARGE && size % 2 === 1 && Math.min(channels, filters) < 8;
+    return halves && stride === 1 && height % 2 === 0 && width % 2 === 0
+      ? convolvedByHalves(x, filter as tf.Tensor4D)
+      : tf.conv2d(x, filter as tf.Tensor4D, stride, 'valid');
+  }
+  const filters: tf.Tensor[] = tf.unstack(filter);
+  const pictures: tf.Tensor4D[] = filters.length === 1 ? [x] : tf.split(x, filters.length, 0);
+  const painted = pictures.map((picture, i) => convolved(picture, filters[i] as tf.Tensor4D, stride));
+  return painted.length === 1 ? painted[0]! : tf.concat(painted, 0);
+}
+
+/** [C], or [N, C] with numbers for each picture of the batch, made to fit a tensor NHWC. */
+const perChannel = (param: tf.Tensor): tf.Tensor =>
+  param.rank === 2 ? tf.reshape(param, [param.shape[0]!, 1, 1, param.shape[1]!]) : param;
 
 const steps: OpTable<[scope: Scope], tf.Tensor> = {
   fromRgb8: (node, scope) => tf.mul(tf.cast(x4(scope, node.in), 'float32'), 1 / 255),
@@ -125,15 +230,15 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
     tf.cast(tf.clipByValue(tf.round(tf.mul(x4(scope, node.in), 255)), 0, 255), 'int32'),
   conv: (node, scope) => {
     const x = padded(x4(scope, node.in), node.pad, node.padMode);
-    const y = tf.conv2d(x, scope.params[node.weight] as tf.Tensor4D, node.stride, 'valid');
-    return node.bias ? tf.add(y, scope.params[node.bias]!) : y;
+    const y = convolved(x, scope.params[node.weight] as tf.Tensor4D | tf.Tensor5D, node.stride);
+    return node.bias ? tf.add(y, perChannel(scope.params[node.bias]!)) : y;
   },
   instanceNorm: (node, scope) => {
     const normed = normalised(x4(scope, node.in), node.epsilon);
-    const scaled = node.scale ? tf.mul(normed, scope.params[node.scale]!) : normed;
-    return node.shift ? tf.add(scaled, scope.params[node.shift]!) : scaled;
+    const scaled = node.scale ? tf.mul(normed, perChannel(scope.params[node.scale]!)) : normed;
+    return node.shift ? tf.add(scaled, perChannel(scope.params[node.shift]!)) : scaled;
   },
-  relu: (node, scope) => tf.relu(scope.values.get(node.in)!),
+  relu: (node, scope) => rectified(scope.values.get(node.in)!),
   tanh: (node, scope) => tf.tanh(scope.values.get(node.in)!),
   sigmoid: (node, scope) => tf.sigmoid(scope.values.get(node.in)!),
   affine: (node, scope) => tf.add(tf.mul(scope.values.get(node.in)!, node.scale), node.shift),
@@ -146,7 +251,7 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
     ),
   pool: (node, scope) =>
     (node.kind === 'max' ? tf.maxPool : tf.avgPool)(x4(scope, node.in), node.size, node.size, 'valid'),
-  meanStd: (node, scope) => tf.concat(statistics(x4(scope, node.in), node.epsilon), -1),
+  meanStd: (node, scope) => statistics(x4(scope, node.in), node.epsilon),
   dense: (node, scope) => {
     const y = tf.matMul(x2(scope, node.in), scope.params[node.weight] as tf.Tensor2D, false, true);
     return node.bias ? tf.add(y, scope.params[node.bias]!) : y;
@@ -156,15 +261,9 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
     scope.training ? tf.dropout(scope.values.get(node.in)!, node.rate) : tf.clone(scope.values.get(node.in)!),
 };
 
-/** Mean and standard deviation sqrt(variance + epsilon) of each channel of each picture, [N, C] both. */
-export function statistics(x: tf.Tensor4D, epsilon: number): [mean: tf.Tensor2D, deviation: tf.Tensor2D] {
-  const mean = tf.mean(x, [1, 2], true);
-  const variance = tf.mean(tf.square(tf.sub(x, mean)), [1, 2]);
-  return [tf.reshape(mean, [x.shape[0], x.shape[3]]), tf.sqrt(tf.add(variance, epsilon)) as tf.Tensor2D];
-}
-
 /**
- * Runs a net. `inputs` by the net's input names, `params` laid out for the device; yields the outputs named in
+ * Runs a net. `inputs` by the net's input names, `params` laid out for the device, where a param of a TransformNet
+ * may have a leading axis N: then picture i is painted with the i-th. Yields the outputs named in
  * `wanted`, and computes only the nodes that they need. Differentiable in inputs and params; call it inside tf.tidy.
  */
 export function forward<K extends string>(
@@ -204,6 +303,12 @@ export function toDevice({ shape, data }: Tensor): tf.Tensor {
 export function fromFlat(flat: tf.Tensor, shape: readonly number[]): tf.Tensor {
   const tensor = tf.reshape(flat, shape as number[]);
   return shape.length === 4 ? tf.transpose(tensor, [2, 3, 1, 0]) : tensor;
+}
+
+/** Generated params of a batch, [N, numbers], in the device's layout: one for each picture, [N, ...]. */
+export function fromFlatBatch(flat: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const tensor = tf.reshape(flat, [flat.shape[0]!, ...shape]);
+  return shape.length === 4 ? tf.transpose(tensor, [0, 3, 4, 2, 1]) : tensor;
 }
 
 /** Back from the device's layout to a file's. Reads the numbers synchronously where the backend can, else not at all. */

@@ -38,15 +38,65 @@ function filterGradient({ inputs, attrs }: Kernel): tf.TensorInfo {
   });
 }
 
-/**
- * Registers the gradient kernels that a backend lacks. The WebAssembly backend has no gradient of a convolution in
- * its filter. Calling it again is harmless.
- */
-export function registerGradientKernels(backendName: 'wasm'): void {
-  if (tf.getKernel('Conv2DBackpropFilter', backendName)) return;
-  tf.registerKernel({
-    kernelName: 'Conv2DBackpropFilter',
-    backendName,
-    kernelFunc: (kernel) => filterGradient(kernel as unknown as Kernel),
-  });
+/** What this file needs of tfjs-node's backend: TensorFlow's ops by their own names. */
+interface Native {
+  readonly binding: {
+    readonly TF_ATTR_TYPE: number;
+    readonly TF_ATTR_STRING: number;
+    readonly TF_FLOAT: number;
+    readonly TF_INT32: number;
+  };
+  executeSingleOutput(op: string, attrs: readonly object[], inputs: readonly tf.TensorInfo[]): tf.TensorInfo;
+}
+
+type NativeKernel = Kernel & { readonly backend: Native };
+
+const typed = ({ binding }: Native, name: string, value: number) => ({
+  name,
+  type: binding.TF_ATTR_TYPE,
+  value,
+});
+
+function nativeReluGrad({ inputs, backend }: NativeKernel): tf.TensorInfo {
+  return backend.executeSingleOutput(
+    'ReluGrad',
+    [typed(backend, 'T', backend.binding.TF_FLOAT)],
+    [inputs.dy!, inputs.y!],
+  );
+}
+
+function nativeMirrorPadGrad({ inputs, attrs, backend }: NativeKernel): tf.TensorInfo {
+  const { binding } = backend;
+  const paddings = tf.tensor2d(attrs.paddings as number[][], undefined, 'int32');
+  const output = backend.executeSingleOutput(
+    'MirrorPadGrad',
+    [
+      typed(backend, 'T', binding.TF_FLOAT),
+      typed(backend, 'Tpaddings', binding.TF_INT32),
+      { name: 'mode', type: binding.TF_ATTR_STRING, value: String(attrs.mode).toUpperCase() },
+    ],
+    [inputs.dy!, paddings],
+  );
+  paddings.dispose();
+  return output;
+}
+
+type Table = Readonly<Record<string, (kernel: NativeKernel) => tf.TensorInfo>>;
+
+/** Per backend the gradient kernels that TensorFlow.js leaves out, or does in many ops where one would do. */
+const missing: Readonly<Record<string, Table>> = {
+  wasm: { Conv2DBackpropFilter: filterGradient },
+  tensorflow: { ReluGrad: nativeReluGrad, MirrorPadGrad: nativeMirrorPadGrad },
+};
+
+/** Registers the gradient kernels that a backend lacks, if there are any. Calling it again is harmless. */
+export function registerGradientKernels(backendName: string): void {
+  for (const [kernelName, kernel] of Object.entries(missing[backendName] ?? {})) {
+    if (tf.getKernel(kernelName, backendName)) continue;
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: (given) => kernel(given as unknown as NativeKernel),
+    });
+  }
 }

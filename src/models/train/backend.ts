@@ -39,7 +39,6 @@ async function tryWasm(): Promise<boolean> {
     const folder = dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json'));
     wasm.setWasmPaths(join(folder, 'dist', '/'));
     if (!(await tf.setBackend('wasm'))) return false;
-    registerGradientKernels('wasm');
     return true;
   } catch {
     return false;
@@ -63,6 +62,7 @@ export async function useBackend(wanted: Backend): Promise<string> {
   for (const name of order) {
     if (!(await tries[name]())) continue;
     await tf.ready();
+    registerGradientKernels(name);
     return name;
   }
   throw new Unsupported(`The TensorFlow.js backend ${wanted} is not available here.`, {

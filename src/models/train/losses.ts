@@ -25,12 +25,6 @@ export interface LossNetwork extends Disposable {
   readonly layers: readonly string[];
 }
 
-/** Mean and standard deviation of each channel, [N, C] both: what style is here (Li et al. 2017, arXiv 1701.01036). */
-export type Statistics = {
-  readonly mean: tf.Tensor2D;
-  readonly deviation: tf.Tensor2D;
-};
-
 /** `file.safetensors` or `file.safetensors:relu1_1,relu2_1`. */
 export function parseLossFile(text: string): { path: string; layers?: string[] } {
   const match = /^(.+):(relu\d_\d(?:,relu\d_\d)*)$/.exec(text);
@@ -86,14 +80,12 @@ export function features(networks: readonly LossNetwork[], picture: tf.Tensor4D)
   );
 }
 
-/** Statistics of the style layers. */
-export function styleOf(feature: Tensors, layers: readonly string[]): Record<string, Statistics> {
-  return Object.fromEntries(
-    layers.map((layer) => {
-      const [mean, deviation] = statistics(feature[layer] as tf.Tensor4D, 1e-5);
-      return [layer, { mean, deviation }];
-    }),
-  );
+/**
+ * What style is here: mean and standard deviation of each channel of the style layers, [N, 2C] per layer
+ * (Li et al. 2017, arXiv 1701.01036).
+ */
+export function styleOf(feature: Tensors, layers: readonly string[]): Record<string, tf.Tensor2D> {
+  return Object.fromEntries(layers.map((layer) => [layer, statistics(feature[layer] as tf.Tensor4D, 1e-5)]));
 }
 
 /** Mean absolute difference of neighbours, right and below, of a picture in [0, 1]. */
@@ -112,7 +104,7 @@ const sum = (parts: readonly tf.Tensor[]): tf.Scalar =>
 
 /** What a painted picture is compared with; no gradient flows into it. */
 export type Targets = {
-  readonly style: Readonly<Record<string, Statistics>>;
+  readonly style: Tensors;
   readonly content: Tensors;
 };
 
@@ -153,10 +145,8 @@ export function lossOf(
   const mse = (a: tf.Tensor, b: tf.Tensor) => tf.mean(tf.square(tf.sub(a, b)));
   const painted = styleOf(feature, options.styleLayers);
   const style = sum(
-    options.styleLayers.flatMap((layer) => [
-      mse(painted[layer]!.mean, targets.style[layer]!.mean),
-      mse(painted[layer]!.deviation, targets.style[layer]!.deviation),
-    ]),
+    // A mean over both halves of [N, 2C] is half the sum of their means.
+    options.styleLayers.map((layer) => tf.mul(mse(painted[layer]!, targets.style[layer]!), 2)),
   );
   const content = sum(options.contentLayers.map((layer) => mse(feature[layer]!, targets.content[layer]!)));
   const variation = totalVariation(picture);

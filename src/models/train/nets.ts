@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { forward, fromDevice, fromFlat, type Tensors, toDevice } from '../engines/tfjs-forward.js';
+import { forward, fromDevice, fromFlatBatch, type Tensors, toDevice } from '../engines/tfjs-forward.js';
 import { type NetSpec, netParams, sizeOf } from '../net.js';
 import { metaNet } from '../nets/metanet.js';
 import { transformNet } from '../nets/transform.js';
@@ -105,13 +105,12 @@ export function paintEach(
   generated: Tensors,
   content: tf.Tensor4D,
 ): tf.Tensor4D {
+  const style = Object.fromEntries(
+    Object.entries(generated).map(([name, flat]) => [
+      name,
+      fromFlatBatch(flat, transform.params[name]!.shape),
+    ]),
+  );
   const own = under(params, 'transform/');
-  const flat = Object.entries(generated).map(([name, all]) => [name, tf.unstack(all)] as const);
-  const pictures = tf.split(content, content.shape[0], 0).map((picture, i) => {
-    const style = Object.fromEntries(
-      flat.map(([name, each]) => [name, fromFlat(each[i]!, transform.params[name]!.shape)]),
-    );
-    return forward(transform, { content: picture }, { ...own, ...style }, ['floats']).floats;
-  });
-  return (pictures.length === 1 ? pictures[0] : tf.concat(pictures, 0)) as tf.Tensor4D;
+  return forward(transform, { content }, { ...own, ...style }, ['floats']).floats as tf.Tensor4D;
 }
