@@ -1,0 +1,23 @@
+import { stat } from 'node:fs/promises';
+import { Usage } from '../errors.js';
+import { writeFailure } from '../models/files.js';
+
+const about = (path: string) => stat(path).catch(() => undefined);
+
+/** Whether two paths lead to one file, through links of any kind or not. */
+export async function sameFile(a: string, b: string): Promise<boolean> {
+  const [one, other] = await Promise.all([about(a), about(b)]);
+  return one !== undefined && other !== undefined && one.dev === other.dev && one.ino === other.ino;
+}
+
+/**
+ * Refuses an output early, before any work is done for it.
+ * @throws Usage when it is the input itself, CannotWrite when it exists and may not be replaced.
+ */
+export async function checkOutput(input: string, output: string, overwrite = false): Promise<void> {
+  if (await sameFile(input, output))
+    throw new Usage(`The output ${output} is the input itself.`, { hint: 'Give the output another name.' });
+  const there = await about(output);
+  if (there?.isDirectory()) throw writeFailure(output, Object.assign(new Error(output), { code: 'EISDIR' }));
+  if (there && !overwrite) throw writeFailure(output, Object.assign(new Error(output), { code: 'EEXIST' }));
+}

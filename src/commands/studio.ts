@@ -1,0 +1,76 @@
+import type { Engine } from '../models/engine.js';
+import type { Gallery, Resolved, Share } from '../models/gallery.js';
+import type { Model } from '../models/model.js';
+import type { Weights } from '../models/weights.js';
+import { Batcher } from '../pipeline/batcher.js';
+
+export interface StudioOptions {
+  readonly model: string;
+  readonly engine: string;
+  readonly signal: AbortSignal;
+}
+
+/** A style that a command paints with. */
+export interface UsedStyle {
+  /** As it was asked for. */
+  readonly name: string;
+  readonly title: string;
+  /** `made` when MetaNet ran for it now; else where its weights lay. */
+  readonly from: Resolved['from'];
+}
+
+/** All that a command needs to paint: a model on an engine, and its styles. */
+export class Studio implements AsyncDisposable {
+  readonly batcher: Batcher;
+  readonly styles = new Map<string, Weights>();
+  readonly used: UsedStyle[] = [];
+
+  constructor(
+    readonly engine: Engine,
+    readonly model: Model,
+    readonly gallery: Gallery,
+  ) {
+    this.batcher = new Batcher((size) => engine.painter(model.transform, model.base, size));
+  }
+
+  get stride(): number {
+    return this.model.transform.stride;
+  }
+
+  /** Readies the weights of styles, each once. @throws as `Gallery.resolve`. */
+  async take(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (this.styles.has(name)) continue;
+      const { style, weights, from } = await this.gallery.resolve(name);
+      this.styles.set(name, weights);
+      this.used.push({ name, title: style.title, from });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.gallery[Symbol.asyncDispose]();
+    await this.engine[Symbol.asyncDispose]();
+  }
+}
+
+/** What `--style` asked for, in order. @throws Usage */
+export async function sharesOf(specs: readonly string[] = []): Promise<Share[]> {
+  const { parseStyleSpec } = await import('../models/gallery.js');
+  return specs.map(parseStyleSpec);
+}
+
+/** @throws NotFound, BadInput (model), Usage, Unsupported (engine), Interrupted. */
+export async function openStudio({ model: spec, engine: name, signal }: StudioOptions): Promise<Studio> {
+  const [{ openModel }, { openGallery }, { openEngine }] = await Promise.all([
+    import('../models/models.js'),
+    import('../models/gallery.js'),
+    import('../models/engines/index.js'),
+  ]);
+  const model = await openModel(spec);
+  signal.throwIfAborted();
+  const engine = await openEngine(name === 'auto' ? 'onnx/cpu' : name);
+  const studio = new Studio(engine, model, openGallery({ model, engine }));
+  if (!signal.aborted) return studio;
+  await studio[Symbol.asyncDispose]();
+  throw signal.reason;
+}

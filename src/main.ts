@@ -1,0 +1,135 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { bench } from './commands/bench.js';
+import { train } from './commands/train.js';
+import { transcode } from './commands/transcode.js';
+import { folders } from './config.js';
+import { Interrupted, LivebrushError, Usage } from './errors.js';
+import { print, tell } from './log.js';
+
+/** Every subcommand, in the order of the help. A new one is a line here. */
+const commands = [transcode, bench, train];
+
+const OK = 0;
+const FAILED = 1;
+const MISUSED = 2;
+const INTERRUPTED = 130;
+
+/** A signal that follows the first one within this time comes from the same key press, by way of npm. In ms. */
+const SAME_PRESS_MS = 500;
+/** After its work the process ends by itself; should a native library keep it alive, this long. In ms. */
+const LINGER_MS = 3000;
+
+/** Aborts on the first interrupt, so that everything ends cleanly, and exits at once on the second. */
+function interruptible(): AbortSignal {
+  const control = new AbortController();
+  let first = 0;
+  const interrupt = () => {
+    if (!control.signal.aborted) {
+      first = performance.now();
+      control.abort(new Interrupted());
+    } else if (performance.now() - first > SAME_PRESS_MS) process.exit(INTERRUPTED);
+  };
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+  return control.signal;
+}
+
+/** A reader that goes away (`livebrush styles | head -1`) is no failure. */
+function tolerateClosedPipes(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(join(folders.package, 'package.json'), 'utf8')).version;
+}
+
+function program(signal: AbortSignal): Command {
+  const root = new Command('livebrush')
+    .description('Paints video in the style of any picture.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .option('--verbose', 'say more when something fails')
+    .showSuggestionAfterError()
+    .exitOverride()
+    // What goes wrong is told in one place, `fail`.
+    .configureOutput({ outputError: () => {} })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  livebrush transcode holiday.mp4 painted.mp4 --style any-painting.jpg
+  livebrush transcode --help
+
+Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted.`,
+    );
+  for (const command of commands) command(root, signal);
+  return root;
+}
+
+/** What `using` made of an error and another one while closing: the first is the cause of all. */
+function original(error: unknown): unknown {
+  let at = error;
+  while (at instanceof Error && at.name === 'SuppressedError' && 'suppressed' in at) at = at.suppressed;
+  return at;
+}
+
+/** Commander's `error: unknown option '--stile'\n(Did you mean --style?)` as one of our errors. */
+function usage({ message }: CommanderError): Usage {
+  const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
+  const sentence = first.charAt(0).toUpperCase() + first.slice(1);
+  const hint = rest.join(' ').replace(/[()]/g, '').trim();
+  return new Usage(/[.?!]$/.test(sentence) ? sentence : `${sentence}.`, {
+    hint: hint || 'See livebrush --help, or --help after a command.',
+  });
+}
+
+function fail(thrown: unknown, { json, verbose }: { json: boolean; verbose: boolean }): number {
+  const error = thrown instanceof CommanderError ? usage(thrown) : original(thrown);
+  const ours = error instanceof LivebrushError ? error : undefined;
+  const message = ours?.message ?? (error instanceof Error ? error.message : String(error));
+  const name = ours?.name ?? 'Error';
+  if (json) print(JSON.stringify({ error: { name, message, ...(ours?.hint ? { hint: ours.hint } : {}) } }));
+  tell(`livebrush: ${message}`);
+  if (ours?.hint) tell(`  ${ours.hint}`);
+  if (verbose && error instanceof Error) tell(String(error.stack) + causes(error));
+  else if (!ours) tell('  Run it again with --verbose to see where this comes from.');
+  if (error instanceof Usage) return MISUSED;
+  return error instanceof Interrupted ? INTERRUPTED : FAILED;
+}
+
+function causes(error: Error): string {
+  const { cause } = error;
+  return cause instanceof Error ? `\n[cause] ${cause.stack}${causes(cause)}` : '';
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const given = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  const verbose = given.includes('--verbose') || process.env.LIVEBRUSH_LOG === 'debug';
+  // Deprecations of dependencies are nothing that a person at the terminal can mend.
+  if (!verbose) process.noDeprecation = true;
+  const told = { json: given.includes('--json'), verbose };
+  tolerateClosedPipes();
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+    process.on(event, (error) => process.exit(fail(error, told)));
+  const signal = interruptible();
+  const root = program(signal);
+  if (argv.length === 0) {
+    root.outputHelp();
+    return OK;
+  }
+  try {
+    await root.parseAsync(argv, { from: 'user' });
+    return OK;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return OK;
+    return fail(signal.aborted && !(error instanceof LivebrushError) ? signal.reason : error, told);
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));
+setTimeout(() => process.exit(), LINGER_MS).unref();
