@@ -1,0 +1,158 @@
+import type { Command } from 'commander';
+import { folders } from '../config.js';
+import { codeOf, LivebrushError } from '../errors.js';
+import { print } from '../log.js';
+
+/** `ok`; `note`: works without it; `bad`: what most people want does not work. */
+type State = 'ok' | 'note' | 'bad';
+
+interface Finding {
+  readonly area: string;
+  readonly name: string;
+  readonly state: State;
+  readonly detail: string;
+  /** What to do about it. */
+  readonly hint?: string;
+}
+
+const LEAST_FREE_BYTES = 1e9;
+
+async function machine(): Promise<Finding[]> {
+  const { cpus, totalmem } = await import('node:os');
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const recent = major > 20 || (major === 20 && minor >= 19);
+  const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
+  return [
+    {
+      area: 'machine',
+      name: 'Node',
+      state: recent ? 'ok' : 'bad',
+      detail: process.version,
+      hint: recent ? undefined : 'Livebrush needs Node 20.19 or newer.',
+    },
+    {
+      area: 'machine',
+      name: 'processor',
+      state: 'ok',
+      detail: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${memory}, ${process.platform} ${process.arch}`,
+    },
+  ];
+}
+
+async function engines(): Promise<Finding[]> {
+  const { probeEngines } = await import('../models/engines/index.js');
+  return (await probeEngines()).map(({ name, present, device, software, why, hint }) => ({
+    area: 'engines',
+    name,
+    state: present ? 'ok' : name === 'onnx/cpu' ? 'bad' : 'note',
+    detail: present
+      ? `${device ?? 'present'}${software ? ' (imitated in software: slow)' : ''}`
+      : (why ?? 'not present'),
+    hint: present ? undefined : hint,
+  }));
+}
+
+async function media(): Promise<Finding[]> {
+  const [{ probeCodecs }, { findFfmpeg }] = await Promise.all([
+    import('../pipeline/codec/probe.js'),
+    import('../pipeline/ffmpeg/tool.js'),
+  ]);
+  const codecs = await probeCodecs();
+  const found: Finding[] = [
+    {
+      area: 'media',
+      name: 'node-av',
+      state: codecs.present && codecs.missing.length === 0 ? 'ok' : codecs.present ? 'note' : 'bad',
+      detail: codecs.present
+        ? `FFmpeg ${codecs.version}; encoders ${codecs.encoders.join(', ')}${codecs.missing.length ? `; without ${codecs.missing.join(', ')}` : ''}`
+        : (codecs.why ?? 'not present'),
+      hint: codecs.present ? undefined : 'Use the ffmpeg of this system: --media ffmpeg.',
+    },
+  ];
+  try {
+    const { version } = await findFfmpeg();
+    found.push({ area: 'media', name: 'ffmpeg', state: 'ok', detail: `${version} (for --media ffmpeg)` });
+  } catch (error) {
+    if (!(error instanceof LivebrushError)) throw error;
+    found.push({ area: 'media', name: 'ffmpeg', state: 'note', detail: error.message, hint: error.hint });
+  }
+  return found;
+}
+
+async function models(): Promise<Finding[]> {
+  const { listModels } = await import('../models/models.js');
+  const entries = await listModels();
+  const found = entries.map(({ name, source, bytes, card }): Finding => {
+    const { transform, date, licence } = card;
+    const detail = `base ${transform.base}, ${(bytes / 1e6).toFixed(1)} MB, ${source}, ${date}, ${licence}`;
+    return { area: 'models', name, state: 'ok', detail };
+  });
+  if (found.length > 0) return found;
+  const hint = 'Install the package anew, or train a model: livebrush train meta --help.';
+  return [
+    { area: 'models', name: 'models', state: 'bad', detail: `There is none in ${folders.models}.`, hint },
+  ];
+}
+
+/** Whether a folder, or the nearest one above it that exists, can be written, and how much room it has. */
+async function folder(name: string, path: string): Promise<Finding> {
+  const { access, constants, statfs } = await import('node:fs/promises');
+  const { dirname } = await import('node:path');
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      await access(at, constants.W_OK);
+      const { bavail, bsize } = await statfs(at);
+      const free = bavail * bsize;
+      const tight = free < LEAST_FREE_BYTES;
+      const detail = `${path}, ${(free / 1e9).toFixed(1)} GB free`;
+      return {
+        area: 'folders',
+        name,
+        state: tight ? 'note' : 'ok',
+        detail,
+        hint: tight ? 'Make room.' : undefined,
+      };
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT' && at !== dirname(at)) continue;
+      const hint = `Set LIVEBRUSH_${name.toUpperCase()} to a folder that can be written.`;
+      return { area: 'folders', name, state: 'note', detail: `${path} cannot be written.`, hint };
+    }
+  }
+}
+
+const marks: Readonly<Record<State, string>> = { ok: '✓', note: '–', bad: '✗' };
+
+function show(findings: readonly Finding[]): void {
+  const width = Math.max(...findings.map(({ name }) => name.length));
+  for (const [i, { area, name, state, detail, hint }] of findings.entries()) {
+    if (area !== findings[i - 1]?.area) print(`${i ? '\n' : ''}${area}`);
+    print(`  ${marks[state]} ${name.padEnd(width)}  ${detail}`);
+    if (hint) print(`    ${' '.repeat(width)}  → ${hint}`);
+  }
+  const bad = findings.filter(({ state }) => state === 'bad').length;
+  print(`\n${bad ? `${bad} of these need attention.` : 'Livebrush can paint on this machine.'}`);
+}
+
+/** `livebrush doctor`: what is present and working, and what to do about what is not. */
+export const doctor = (parent: Command, signal: AbortSignal): void => {
+  parent
+    .command('doctor')
+    .summary('say what works on this machine')
+    .description(
+      'Looks at Node, engines and their devices, codecs, ffmpeg, models and folders, and says what to do about what is\n' +
+        'missing. Exit code 1 if painting with the defaults cannot work.',
+    )
+    .option('--json', 'print one JSON object')
+    .action(async ({ json }: { json?: boolean }) => {
+      const findings: Finding[] = [];
+      for (const look of [machine, engines, media, models]) {
+        signal.throwIfAborted();
+        findings.push(...(await look()));
+      }
+      findings.push(await folder('cache', folders.cache), await folder('home', folders.home));
+      const ok = findings.every(({ state }) => state !== 'bad');
+      if (json) print(JSON.stringify({ ok, findings }));
+      else show(findings);
+      if (!ok) process.exitCode = 1;
+    });
+};
