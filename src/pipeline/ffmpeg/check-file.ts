@@ -1,0 +1,24 @@
+import { stat } from 'node:fs/promises';
+import { BadInput, codeOf, NotFound, Unsupported } from '../../errors.js';
+
+/**
+ * Makes sure that a path names a file with something in it, before ffmpeg sees it.
+ * @throws NotFound, BadInput (a folder, a device, a pipe, empty, not to be read), Unsupported (a URL).
+ */
+export async function checkFile(path: string): Promise<void> {
+  const file = await stat(path).catch((error: unknown) => {
+    throw unreachable(path, error);
+  });
+  if (file.isDirectory()) throw new BadInput(`${path} is a folder, not a video.`);
+  // A device or a pipe may never end.
+  if (!file.isFile()) throw new BadInput(`${path} is not a file.`);
+  if (file.size === 0) throw new BadInput(`${path} is empty.`);
+}
+
+function unreachable(path: string, cause: unknown): unknown {
+  const why = codeOf(cause);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(path))
+    return new Unsupported(`${path} is a URL, and --media ffmpeg opens local files only.`, { cause });
+  if (why === 'ENOENT' || why === 'ENOTDIR') return new NotFound(`There is no file ${path}.`, { cause });
+  return why ? new BadInput(`${path} cannot be read (${why}).`, { cause }) : cause;
+}
