@@ -20,7 +20,7 @@ export interface EngineSuiteOptions {
   readonly slow?: boolean;
 }
 
-const size = { width: 32, height: 24 };
+const size = { width: 20, height: 16 };
 const transform = transformNet({ base: 2, residuals: 1 });
 const base = seededWeights(transform, 'net', 1);
 const style = (seed: number) => seededWeights(transform, 'style', seed);
@@ -144,7 +144,7 @@ export function describeEngine(
     });
 
     it('paints two sizes side by side', async () => {
-      const tall = { width: 16, height: 28 };
+      const tall = { width: 12, height: 20 };
       await using other = await engine.painter(transform, base, tall);
       using there = await other.bind(style(2));
       const [[wide], [high]] = await Promise.all([

@@ -1,4 +1,5 @@
 import { Unsupported, Usage } from '../../errors.js';
+import { closest } from '../closest.js';
 import type { Engine } from '../engine.js';
 import type { OnnxDevice } from './onnx.js';
 import type { EngineProbe } from './probe.js';
@@ -42,27 +43,10 @@ export const engineNames = Object.keys(engines) as readonly EngineName[];
 
 const isEngine = (name: string): name is EngineName => Object.hasOwn(engines, name);
 
-/** Single letters to add, drop or replace to get from one word to the other (Levenshtein 1966). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    row = next;
-  }
-  return row[b.length]!;
-}
-
-/** The engine that a mistyped name most likely means: the nearest one, or one that has the name as a part. */
-function likeliest(name: string): EngineName | undefined {
-  const wanted = name.toLowerCase().slice(0, 40);
-  const part = engineNames.find((known) => wanted.length > 2 && known.split('/').includes(wanted));
-  if (part) return part;
-  const [best] = engineNames
-    .map((known) => ({ known, distance: editDistance(wanted, known) }))
-    .sort((a, b) => a.distance - b.distance);
-  return best && best.distance <= 3 ? best.known : undefined;
+/** The engine that a mistyped name most likely means: one that has the name as a part, or the nearest. */
+function likeliest(name: string): string | undefined {
+  const wanted = name.toLowerCase();
+  return engineNames.find((known) => known.split('/').includes(wanted)) ?? closest(wanted, engineNames);
 }
 
 /**

@@ -1,0 +1,128 @@
+import { join } from 'node:path';
+import { folders } from '../../config.js';
+import { Unsupported } from '../../errors.js';
+import { log } from '../../log.js';
+import type { Engine } from '../engine.js';
+import type { Model } from '../model.js';
+import { blank, paddedSize, type Size } from '../pixels.js';
+import { randomWeights } from '../random-weights.js';
+import { engineNames, openEngine, probeEngines } from './index.js';
+import { measurementKey, recall, remember } from './measurements.js';
+import type { EngineProbe } from './probe.js';
+import { leastSide } from './shapes.js';
+
+export interface AutoOptions {
+  readonly probe?: () => Promise<EngineProbe[]>;
+  readonly open?: (name: string) => Promise<Engine>;
+  /** Where measurements are remembered. */
+  readonly file?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Pictures are measured at no more pixels than this: enough that starting a frame does not count for much. */
+const MOST_PIXELS = 320 * 180;
+const FRAMES = 5;
+/** After this long no further frame of an engine is begun. */
+const BUDGET_MS = 2000;
+
+const doctor = 'Run: livebrush doctor';
+
+interface Remembering {
+  readonly file: string;
+  readonly key: string;
+}
+
+/** What of a model a measurement needs. */
+type AutoModel = Pick<Model, 'transform' | 'base'>;
+
+/** The size to measure at: the shape of the pictures to come, reduced, fit for the net. */
+function measuredSize({ transform }: AutoModel, { width, height }: Size): Size {
+  const share = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)));
+  const reduced = { width: Math.round(width * share), height: Math.round(height * share) };
+  return paddedSize(reduced, transform.stride, leastSide(transform));
+}
+
+/** Pictures a second of one engine by its fastest frame: what others do on the machine meanwhile only slows it. */
+async function measure(engine: Engine, model: AutoModel, size: Size): Promise<number> {
+  await using painter = await engine.painter(model.transform, model.base, size);
+  using style = await painter.bind(randomWeights(model.transform, 'style'));
+  const pixels = blank(size);
+  let bestMs = Number.POSITIVE_INFINITY;
+  const start = performance.now();
+  for (let i = 0; i < FRAMES && (i === 0 || performance.now() - start < BUDGET_MS); i++) {
+    const before = performance.now();
+    await painter.paint([{ pixels, style }]);
+    bestMs = Math.min(bestMs, performance.now() - before);
+  }
+  return 1000 / Math.max(bestMs, 1e-3);
+}
+
+/** Engines worth measuring: those present, and of those not the ones that only imitate. */
+function candidates(probes: readonly EngineProbe[]): string[] {
+  const present = probes.filter(({ present, name }) => present && name !== 'identity');
+  const quick = present.filter(({ software, name }) => !software && name !== 'tfjs/cpu');
+  return (quick.length > 0 ? quick : present).map(({ name }) => name);
+}
+
+async function measureAll(
+  names: readonly string[],
+  model: AutoModel,
+  size: Size,
+  { open = openEngine, signal }: AutoOptions,
+): Promise<Record<string, number>> {
+  const framesPerSecond: Record<string, number> = {};
+  for (const name of names) {
+    signal?.throwIfAborted();
+    try {
+      await using engine = await open(name);
+      framesPerSecond[name] = await measure(engine, model, size);
+    } catch (error) {
+      log.warn({ engine: name, err: error }, 'an engine failed while it was measured and is left out');
+    }
+  }
+  return framesPerSecond;
+}
+
+/** Finds the fastest engine anew and remembers it. @throws Unsupported */
+async function choose(model: AutoModel, size: Size, options: AutoOptions, remembering: Remembering) {
+  const probe = options.probe ?? (() => probeEngines(engineNames.filter((name) => name !== 'identity')));
+  const names = candidates(await probe());
+  const [only, ...others] = names;
+  if (!only) throw new Unsupported('No engine works on this machine.', { hint: doctor });
+  const framesPerSecond = others.length > 0 ? await measureAll(names, model, size, options) : {};
+  const [best] = Object.entries(framesPerSecond).sort(([, a], [, b]) => b - a);
+  if (others.length > 0 && !best)
+    throw new Unsupported('Every engine failed on this machine.', { hint: doctor });
+  const engine = best?.[0] ?? only;
+  log.info({ engine, framesPerSecond, size }, 'chose the fastest engine');
+  await remember(remembering.file, remembering.key, { engine, framesPerSecond, measuredAt: Date.now() });
+  return engine;
+}
+
+/**
+ * Opens the engine that paints a model's pictures fastest on this machine, by measurement; the measurement is
+ * remembered, and none is made where only one engine is present.
+ * @throws Unsupported when no engine works here.
+ */
+export async function fastestEngine(
+  model: AutoModel,
+  size: Size,
+  options: AutoOptions = {},
+): Promise<Engine> {
+  const { open = openEngine, signal } = options;
+  const reduced = measuredSize(model, size);
+  const { name, nodes } = model.transform;
+  const remembering = {
+    file: options.file ?? join(folders.cache, 'engines.json'),
+    key: measurementKey([name, nodes.length, reduced]),
+  };
+  const remembered = (await recall(remembering.file, remembering.key))?.engine;
+  if (remembered && (engineNames as readonly string[]).includes(remembered))
+    try {
+      return await open(remembered);
+    } catch (error) {
+      log.info({ engine: remembered, err: error }, 'the engine that was fastest does not open any more');
+    }
+  signal?.throwIfAborted();
+  return open(await choose(model, reduced, options, remembering));
+}
