@@ -2,6 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { bench } from './commands/bench.js';
+import { doctor } from './commands/doctor.js';
+import { image } from './commands/image.js';
+import { setup } from './commands/setup.js';
+import { styles } from './commands/styles.js';
 import { train } from './commands/train.js';
 import { transcode } from './commands/transcode.js';
 import { folders } from './config.js';
@@ -9,7 +13,7 @@ import { Interrupted, LivebrushError, Usage } from './errors.js';
 import { print, tell } from './log.js';
 
 /** Every subcommand, in the order of the help. A new one is a line here. */
-const commands = [transcode, bench, train];
+const commands = [transcode, image, styles, bench, doctor, setup, train];
 
 const OK = 0;
 const FAILED = 1;
@@ -124,7 +128,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     await root.parseAsync(argv, { from: 'user' });
-    return OK;
+    return Number(process.exitCode ?? OK);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return OK;
     return fail(signal.aborted && !(error instanceof LivebrushError) ? signal.reason : error, told);

@@ -1,12 +1,15 @@
 import type { Engine } from '../models/engine.js';
 import type { Gallery, Resolved, Share } from '../models/gallery.js';
 import type { Model } from '../models/model.js';
+import type { Size } from '../models/pixels.js';
 import type { Weights } from '../models/weights.js';
 import { Batcher } from '../pipeline/batcher.js';
 
 export interface StudioOptions {
   readonly model: string;
+  /** `auto` is the one that paints pictures of `size` fastest. */
   readonly engine: string;
+  readonly size: Size;
   readonly signal: AbortSignal;
 }
 
@@ -60,15 +63,20 @@ export async function sharesOf(specs: readonly string[] = []): Promise<Share[]> 
 }
 
 /** @throws NotFound, BadInput (model), Usage, Unsupported (engine), Interrupted. */
-export async function openStudio({ model: spec, engine: name, signal }: StudioOptions): Promise<Studio> {
-  const [{ openModel }, { openGallery }, { openEngine }] = await Promise.all([
+export async function openStudio(options: StudioOptions): Promise<Studio> {
+  const { size, signal } = options;
+  const [{ openModel }, { openGallery }, { openEngine }, { fastestEngine }] = await Promise.all([
     import('../models/models.js'),
     import('../models/gallery.js'),
     import('../models/engines/index.js'),
+    import('../models/engines/auto.js'),
   ]);
-  const model = await openModel(spec);
+  const model = await openModel(options.model);
   signal.throwIfAborted();
-  const engine = await openEngine(name === 'auto' ? 'onnx/cpu' : name);
+  const engine =
+    options.engine === 'auto'
+      ? await fastestEngine(model, size, { signal })
+      : await openEngine(options.engine);
   const studio = new Studio(engine, model, openGallery({ model, engine }));
   if (!signal.aborted) return studio;
   await studio[Symbol.asyncDispose]();

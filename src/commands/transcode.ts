@@ -96,7 +96,7 @@ async function paint({ source, sink, sizes, programme, studio, ...rest }: Painti
     open: (wanted) => studio.batcher.lease(wanted),
     stride: studio.stride,
     look: await playProgramme(programme, studio),
-    ...(sameSize(output, work) ? {} : { work: { size: work, resample: second.resample } }),
+    ...(sameSize(output, work) ? {} : { work: { sizeFor: () => work, resample: second.resample } }),
   });
   const stages = sameSize(source.info, output) ? [stylize] : [resize(output, first.resample), stylize];
   const { progress, meter, signal } = rest;
@@ -125,7 +125,7 @@ export async function transcodeFile(
   const { info } = source;
   const sizes = planSizes(info, options);
   const { width, height } = sizes.output;
-  await using studio = await openStudio({ ...options, signal });
+  await using studio = await openStudio({ ...options, size: sizes.work, signal });
   await studio.take(programme.names);
   signal.throwIfAborted();
   const { timeBase, frameRate } = info;

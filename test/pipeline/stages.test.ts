@@ -30,7 +30,7 @@ const nearest: Resample = async (from, to) => {
   return out;
 };
 
-function studio(work?: { size: Size; resample: Resample }) {
+function studio(work?: { sizeFor: () => Size; resample: Resample }) {
   const painters: AddingPainter[] = [];
   const state: { look: Look } = { look: { weights: adding(10), strength: 1, keepColor: 0 } };
   const stage = new Stylize({
@@ -184,7 +184,10 @@ describe('stylize', () => {
   });
 
   it('paints at its working size and gives back the size of the frame', async () => {
-    const { stage, painters, paint } = studio({ size: { width: 36, height: 32 }, resample: nearest });
+    const { stage, painters, paint } = studio({
+      sizeFor: () => ({ width: 36, height: 32 }),
+      resample: nearest,
+    });
     const painted = await paint(grey(5, { width: 100, height: 90 }));
     expect(painters[0]!.size).toEqual({ width: 36, height: 32 });
     expect(painted).toMatchObject({ width: 100, height: 90 });

@@ -13,8 +13,8 @@ export interface StylizeOptions {
   readonly stride: number;
   /** Asked once for each frame, in order. */
   readonly look: (frame: Frame) => Look;
-  /** Paint at this size and scale the painting up to the frame's; the frame's own size if left out. */
-  readonly work?: { readonly size: Size; readonly resample: Resample };
+  /** At which size to paint a frame of a given size; the painting is then scaled back. Its own if left out. */
+  readonly work?: { readonly sizeFor: (frame: Size) => Size; readonly resample: Resample };
 }
 
 /** The nets' statistics mean little on fewer pixels; smaller pictures are grown by reflection. */
@@ -66,10 +66,10 @@ export class Stylize implements Stage, AsyncDisposable {
     const { work, look: lookAt } = this.#options;
     const look = lookAt(frame);
     if (look.strength === 0) return frame.clone();
-    const small = work && !sameSize(frame, work.size);
-    const picture = small ? await work.resample(frame, work.size) : frame;
-    const painted = await this.#paint(picture, look.weights);
-    const painting = small ? await work.resample(painted, frame) : painted;
+    const size = work?.sizeFor(frame) ?? frame;
+    const other = work && !sameSize(frame, size);
+    const painted = await this.#paint(other ? await work.resample(frame, size) : frame, look.weights);
+    const painting = other ? await work.resample(painted, frame) : painted;
     const plain = look.strength === 1 && look.keepColor === 0;
     return frame.with(plain ? painting : blend(frame, painting, look));
   }

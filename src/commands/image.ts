@@ -1,0 +1,227 @@
+import { basename } from 'node:path';
+import { type Command, Option } from 'commander';
+import { Interrupted, LivebrushError } from '../errors.js';
+import { print, tell } from '../log.js';
+import type { Picture, PictureFormat } from '../models/picture.js';
+import type { Pixels, Size } from '../models/pixels.js';
+import { planTasks, type Task } from './image-tasks.js';
+import { count, type LookOptions, type SizeWish, size, withLook } from './options.js';
+import { checkOutput } from './paths.js';
+import { type Programme, playProgramme, readProgramme } from './programme.js';
+import { clock, openProgress } from './progress.js';
+import { fitted } from './sizes.js';
+import { openStudio, type Studio, type UsedStyle } from './studio.js';
+
+export interface ImageOptions extends LookOptions {
+  readonly out: string;
+  readonly format?: Exclude<PictureFormat, 'gif'>;
+  readonly maxPixels: number;
+  readonly workSize: SizeWish;
+}
+
+/** What became of a picture: its painting, or why there is none. */
+export type ImageOutcome = Task &
+  (
+    | (Size & { readonly seconds: number })
+    | { readonly error: { readonly name: string; readonly message: string; readonly hint?: string } }
+  );
+
+/** What `livebrush image --json` prints at the end. */
+export interface ImageResult {
+  readonly pictures: readonly ImageOutcome[];
+  readonly painted: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly engine: string;
+  readonly model: string;
+  readonly styles: readonly UsedStyle[];
+}
+
+/** What `auto` measures engines at, before it is shrunk to the working size. */
+const TYPICAL: Size = { width: 1600, height: 1200 };
+/** Largest file read, in bytes. */
+const MAX_BYTES = 200e6;
+
+/** Resizes an opacity plane like the picture it belongs to. */
+async function resizeAlpha(alpha: Uint8Array, from: Size, to: Size): Promise<Uint8Array> {
+  const { resizePicture } = await import('../models/picture.js');
+  const data = new Uint8Array(3 * alpha.length);
+  for (const channel of [0, 1, 2]) data.set(alpha, channel * alpha.length);
+  return (await resizePicture({ data, ...from }, to)).data.slice(0, to.width * to.height);
+}
+
+async function shrink(
+  { pixels, alpha }: Picture,
+  wish: SizeWish | undefined,
+): Promise<Pick<Picture, 'pixels' | 'alpha'>> {
+  const { width, height } = pixels;
+  const to = wish === undefined ? { width, height } : fitted(pixels, wish);
+  if (to.width === width && to.height === height) return { pixels, alpha };
+  const { resizePicture } = await import('../models/picture.js');
+  return {
+    pixels: await resizePicture(pixels, to),
+    alpha: alpha && (await resizeAlpha(alpha, { width, height }, to)),
+  };
+}
+
+/** What a painting says of itself. */
+function describe({ mood }: Programme, studio: Studio): string {
+  const styles = [...mood.mix].map(([name, share]) =>
+    mood.mix.size === 1 ? basename(name) : `${basename(name)} ${Math.round(100 * share)} %`,
+  );
+  const extras = [
+    ...(mood.strength < 1 ? [`strength ${mood.strength}`] : []),
+    ...(mood.keepColor ? ['colours kept'] : []),
+  ];
+  return `Painted by Livebrush: ${[styles.join(' and '), `model ${studio.model.card.name}`, ...extras].join(', ')}`;
+}
+
+interface Easel {
+  readonly stylize: (pixels: Pixels) => Promise<Pixels>;
+  readonly description: string;
+  readonly options: ImageOptions;
+}
+
+async function paintOne({ input, output }: Task, easel: Easel): Promise<Size> {
+  const { readPicture, writePicture } = await import('../models/picture.js');
+  const { options } = easel;
+  await checkOutput(input, output, options.overwrite);
+  const limits = { maxPixels: options.maxPixels, maxBytes: MAX_BYTES };
+  const { pixels, alpha } = await shrink(
+    await readPicture(input, { alpha: 'apart', ...limits }),
+    options.size,
+  );
+  const painting = await easel.stylize(pixels);
+  const { description } = easel;
+  await writePicture(output, painting, { alpha, description, overwrite: options.overwrite ?? false });
+  return { width: painting.width, height: painting.height };
+}
+
+/** Paints one picture after the other; a bad one is told in its outcome and does not stop the others. */
+async function paintAll(tasks: readonly Task[], easel: Easel, signal: AbortSignal): Promise<ImageOutcome[]> {
+  const outcomes: ImageOutcome[] = [];
+  const progress = await openProgress({ total: tasks.length, unit: 'pictures', json: easel.options.json });
+  const began = performance.now();
+  const secondsSince = (start: number) => Number(((performance.now() - start) / 1000).toFixed(3));
+  try {
+    for (const task of tasks) {
+      signal.throwIfAborted();
+      const start = performance.now();
+      try {
+        const painted = await paintOne(task, easel);
+        outcomes.push({ ...task, ...painted, seconds: secondsSince(start) });
+      } catch (error) {
+        if (!(error instanceof LivebrushError) || error instanceof Interrupted || tasks.length === 1)
+          throw error;
+        const { name, message, hint } = error;
+        outcomes.push({ ...task, error: { name, message, ...(hint ? { hint } : {}) } });
+      }
+      progress.update(outcomes.length, outcomes.length / Math.max(secondsSince(began), 1e-3));
+    }
+  } finally {
+    progress.stop();
+  }
+  return outcomes;
+}
+
+/**
+ * Paints pictures.
+ * @throws whatever stands in the way of all of them, or of the only one.
+ */
+export async function paintPictures(
+  inputs: readonly string[],
+  options: ImageOptions,
+  signal: AbortSignal,
+): Promise<ImageResult> {
+  const [tasks, programme] = [await planTasks(inputs, options), await readProgramme(options)];
+  const [{ Stylize }, { frame }, { resizePicture }] = await Promise.all([
+    import('../pipeline/stages/stylize.js'),
+    import('../pipeline/frame.js'),
+    import('../models/picture.js'),
+  ]);
+  const start = performance.now();
+  await using studio = await openStudio({ ...options, size: fitted(TYPICAL, options.workSize), signal });
+  await studio.take(programme.names);
+  await using stage = new Stylize({
+    open: (wanted) => studio.batcher.lease(wanted),
+    stride: studio.stride,
+    look: await playProgramme(programme, studio),
+    work: { sizeFor: (picture) => fitted(picture, options.workSize), resample: resizePicture },
+  });
+  const stylize = async (pixels: Pixels) => {
+    using picture = frame(pixels, 0);
+    using painting = await stage.run(picture);
+    const { data, width, height } = painting;
+    return { data, width, height };
+  };
+  const easel = { stylize, description: describe(programme, studio), options };
+  const pictures = await paintAll(tasks, easel, signal);
+  const failed = pictures.filter((picture) => 'error' in picture).length;
+  return {
+    pictures,
+    painted: pictures.length - failed,
+    failed,
+    seconds: Number(((performance.now() - start) / 1000).toFixed(3)),
+    engine: studio.engine.name,
+    model: studio.model.card.name,
+    styles: studio.used,
+  };
+}
+
+function report({ pictures, painted, seconds, engine, model }: ImageResult): void {
+  for (const picture of pictures)
+    if ('error' in picture) tell(`livebrush: ${picture.error.message}`);
+    else print(picture.output);
+  if (pictures.length > 1)
+    tell(`${painted} of ${pictures.length} painted in ${clock(seconds)} (${model} on ${engine}).`);
+}
+
+const examples = `
+Pictures are PNG, JPEG, WebP, GIF (its first frame) or AVIF, upright as their EXIF orientation says; transparency is
+kept. A painting has the size of its picture, or less with --size. Large ones are painted at --work-size and scaled
+up, since the network's memory grows with the pixels: about MEMORY at 2048x1365 with the model fast.
+One bad picture does not stop the others; the exit code is then 1.
+
+Examples:
+  livebrush image photo.jpg --style wave --out painted.png
+  livebrush image photos/ more.jpg --style any-painting.jpg --strength 0.8 --out painted/ --format webp`;
+
+/** `livebrush image`: paints pictures. */
+export const image = (parent: Command, signal: AbortSignal): void => {
+  const command = parent
+    .command('image')
+    .summary('paint pictures')
+    .description('Paint pictures: one, several, or those that lie in folders.')
+    .argument('<picture...>', 'pictures, or folders of them')
+    .requiredOption(
+      '--out <file|folder>',
+      'the painting, or the folder for several (made if it is not there)',
+    );
+  withLook(command)
+    .option('--size <n|WxH>', 'longest side of the painting, or the size it shall fit in', size)
+    .addOption(
+      new Option('--work-size <n|WxH>', 'the same for the size to paint at').argParser(size).default(2048),
+    )
+    .addOption(
+      new Option('--format <name>', 'format in a folder (default: that of the picture)').choices([
+        'png',
+        'jpeg',
+        'webp',
+        'avif',
+      ]),
+    )
+    .addOption(
+      new Option('--max-pixels <n>', 'refuse pictures with more pixels')
+        .argParser(count)
+        .default(40e6, '40M'),
+    )
+    .option('--overwrite', 'replace paintings that exist')
+    .option('--json', 'print the result, and progress before it, as lines of JSON')
+    .addHelpText('after', examples)
+    .action(async (inputs: string[], options: ImageOptions) => {
+      const result = await paintPictures(inputs, options, signal);
+      if (options.json) print(JSON.stringify(result));
+      else report(result);
+      if (result.failed > 0) process.exitCode = 1;
+    });
+};
