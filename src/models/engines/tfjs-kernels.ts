@@ -5,8 +5,8 @@ interface Kernel {
   readonly attrs: Readonly<Record<string, unknown>>;
 }
 
-const asTensor = <T extends tf.Tensor>(info: tf.TensorInfo): T =>
-  tf.engine().makeTensorFromTensorInfo(info) as T;
+/** Kernels are given the very tensors that the op was called with. */
+const asTensor = <T extends tf.Tensor>(info: tf.TensorInfo): T => info as unknown as T;
 
 const strideOf = (strides: unknown): number => (Array.isArray(strides) ? strides[0] : strides) as number;
 
@@ -35,6 +35,51 @@ function filterGradient({ inputs, attrs }: Kernel): tf.TensorInfo {
         taps.push(tf.matMul(tf.reshape(seen, [rows, channels]), flat, true, false));
       }
     return tf.reshape(tf.stack(taps), [kh, kw, channels, filters]);
+  });
+}
+
+/** Zeros put between the pixels of a picture, and after the last ones: [N, H, W, C] to [N, sH, sW, C]. */
+function dilated(x: tf.Tensor4D, stride: number): tf.Tensor4D {
+  if (stride === 1) return x;
+  const [batch, height, width, channels] = x.shape;
+  const apart = tf.pad(tf.reshape(x, [batch * height, 1, width, channels]), [
+    [0, 0],
+    [0, stride - 1],
+    [0, 0],
+    [0, 0],
+  ]);
+  const rows = tf.reshape(apart, [batch * height * stride * width, 1, channels]);
+  const all = tf.pad(rows, [
+    [0, 0],
+    [0, stride - 1],
+    [0, 0],
+  ]);
+  return tf.reshape(all, [batch, height * stride, width * stride, channels]);
+}
+
+/**
+ * Gradient of a `valid` convolution in its input, as a convolution of the output's gradient with the filter turned
+ * half around: that one has a fast kernel.
+ */
+function inputGradient({ inputs, attrs }: Kernel): tf.TensorInfo {
+  const [batch, height, width, channels] = attrs.inputShape as [number, number, number, number];
+  const stride = strideOf(attrs.strides);
+  if (attrs.pad !== 'valid') throw new Error(`The input gradient knows no padding ${attrs.pad}.`);
+  return tf.tidy(() => {
+    const filter = asTensor<tf.Tensor4D>(inputs.filter!);
+    const [kh, kw] = filter.shape;
+    const apart = dilated(asTensor<tf.Tensor4D>(inputs.dy!), stride);
+    // Pixels that no tap reads have no gradient: zeros to the right and below.
+    const after = (size: number, k: number, have: number) => Math.max(0, size + k - 1 - have - (k - 1));
+    const padded = tf.pad(apart, [
+      [0, 0],
+      [kh - 1, after(height, kh, apart.shape[1])],
+      [kw - 1, after(width, kw, apart.shape[2])],
+      [0, 0],
+    ]);
+    const turned = tf.transpose(tf.reverse(filter, [0, 1]), [0, 1, 3, 2]);
+    const whole = tf.conv2d(padded, turned, 1, 'valid');
+    return tf.slice(whole, [0, 0, 0, 0], [batch, height, width, channels]);
   });
 }
 
@@ -85,14 +130,18 @@ type Table = Readonly<Record<string, (kernel: NativeKernel) => tf.TensorInfo>>;
 
 /** Per backend the gradient kernels that TensorFlow.js leaves out, or does in many ops where one would do. */
 const missing: Readonly<Record<string, Table>> = {
-  wasm: { Conv2DBackpropFilter: filterGradient },
+  wasm: { Conv2DBackpropFilter: filterGradient, Conv2DBackpropInput: inputGradient },
   tensorflow: { ReluGrad: nativeReluGrad, MirrorPadGrad: nativeMirrorPadGrad },
 };
 
+const registered = new Set<string>();
+
 /** Registers the gradient kernels that a backend lacks, if there are any. Calling it again is harmless. */
 export function registerGradientKernels(backendName: string): void {
+  if (registered.has(backendName)) return;
+  registered.add(backendName);
   for (const [kernelName, kernel] of Object.entries(missing[backendName] ?? {})) {
-    if (tf.getKernel(kernelName, backendName)) continue;
+    if (tf.getKernel(kernelName, backendName)) tf.unregisterKernel(kernelName, backendName);
     tf.registerKernel({
       kernelName,
       backendName,
