@@ -27,7 +27,7 @@ describe('the demo picture', () => {
       const { mean, deviation } = spread(data, channel);
       expect(mean).toBeGreaterThan(50);
       expect(mean).toBeLessThan(205);
-      expect(deviation).toBeGreaterThan(35);
+      expect(deviation).toBeGreaterThan(25);
     }
   });
 });
