@@ -121,6 +121,8 @@ function describeStream(av: Av, context: CodecContext, options: EncoderOptions):
   context.bitRate = 0n;
   context.gopSize = Math.max(1, Math.min(600, Math.round((KEY_SECONDS * num) / den)));
   context.threadCount = Math.min(MAX_THREADS, availableParallelism());
+  // Without it the last frame would last no time, and players (and edit lists) would leave it out.
+  context.setFlags(C.AV_CODEC_FLAG_FRAME_DURATION);
   if (!options.reorder) context.maxBFrames = 0;
   if (options.globalHeader) context.setFlags(C.AV_CODEC_FLAG_GLOBAL_HEADER);
 }

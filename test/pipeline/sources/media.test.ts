@@ -1,0 +1,4 @@
+import { openMediaSource } from '../../../src/pipeline/sources/media.js';
+import { describeSource } from '../../suites/source.js';
+
+describeSource('node-av', openMediaSource);
