@@ -151,7 +151,10 @@ export class Companions implements AsyncDisposable {
       put: async (packet) => {
         const text = converter.convert(packet.data ?? Buffer.alloc(0));
         if (!text) return;
+        const { pts, dts, duration } = packet;
+        // Giving a packet new data takes all else from it.
         packet.data = text;
+        Object.assign(packet, { pts, dts, duration, isKeyframe: true });
         await muxer.write(packet, to, from.timeBase);
       },
       end: async () => {},
@@ -229,7 +232,8 @@ export class Companions implements AsyncDisposable {
     const shift = microsToTicks(origin, timeBase);
     packet.pts -= shift;
     if (packet.dts !== code.noPts) packet.dts -= shift;
-    if (fromMs === undefined || packet.pts >= 0n) return true;
+    if (packet.pts >= 0n) return true;
+    if (fromMs === undefined) return this.#keepsEarly(track);
     // What begins before the cut and lasts into it: a subtitle is shown for the rest of its time, sound is kept
     // where an edit list can start in the midst of a packet.
     if (packet.pts + packet.duration <= 0n) return false;
@@ -238,6 +242,16 @@ export class Companions implements AsyncDisposable {
     packet.pts = 0n;
     packet.dts = 0n;
     return true;
+  }
+
+  /**
+   * Whether sound that begins before zero, only to prime its decoder, can go along. Where it cannot, the muxer would
+   * move everything else to make room for it.
+   */
+  #keepsEarly({ from }: Track): boolean {
+    const { edits, format } = this.#target.container;
+    const codecDelay = format === 'matroska' || format === 'webm';
+    return edits || (codecDelay && from.codecpar.initialPadding > 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
