@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { apply, type NetSpec, type OpTable } from '../net.js';
+import { apply, inputsOf, type NetSpec, type Node, nodesFor, type OpTable } from '../net.js';
 import type { Tensor, Weights } from '../weights.js';
 
 /**
@@ -261,30 +261,36 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
     scope.training ? tf.dropout(scope.values.get(node.in)!, node.rate) : tf.clone(scope.values.get(node.in)!),
 };
 
+/** By name of a tensor, the last of `nodes` that reads it. */
+function lastReaders(nodes: readonly Node[]): ReadonlyMap<string, Node> {
+  return new Map(nodes.flatMap((node) => inputsOf(node).map((name) => [name, node] as const)));
+}
+
 /**
  * Runs a net. `inputs` by the net's input names, `params` laid out for the device, where a param of a TransformNet
  * may have a leading axis N: then picture i is painted with the i-th. Yields the outputs named in
  * `wanted`, and computes only the nodes that they need. Differentiable in inputs and params; call it inside tf.tidy.
+ * With `frugal` it is not differentiable, and frees each tensor of its own once it has been read for the last time:
+ * the memory of a large picture is then that of a layer or two and not of the whole net.
  */
 export function forward<K extends string>(
   net: NetSpec,
   inputs: Tensors,
   params: Tensors,
   wanted: readonly K[],
-  { training = false } = {},
+  { training = false, frugal = false } = {},
 ): Record<K, tf.Tensor> {
   const scope: Scope = { values: new Map(Object.entries(inputs)), params, training };
-  const needed = new Set(wanted.map((name) => net.outputs[name]!));
-  for (const node of [...net.nodes].reverse()) {
-    if (!needed.has(node.out)) continue;
-    if (node.op === 'concat') for (const name of node.ins) needed.add(name);
-    else {
-      needed.add(node.in);
-      if ('with' in node) needed.add(node.with);
-    }
+  const nodes = nodesFor(net, wanted);
+  const readers = lastReaders(nodes);
+  const kept = new Set([...net.inputs, ...wanted.map((name) => net.outputs[name]!)]);
+  for (const node of nodes) {
+    const compute = () => apply(steps, node, scope);
+    scope.values.set(node.out, frugal ? tf.tidy(compute) : compute());
+    if (!frugal) continue;
+    for (const name of new Set(inputsOf(node)))
+      if (readers.get(name) === node && !kept.has(name)) scope.values.get(name)!.dispose();
   }
-  for (const node of net.nodes)
-    if (needed.has(node.out)) scope.values.set(node.out, apply(steps, node, scope));
   return Object.fromEntries(wanted.map((name) => [name, scope.values.get(net.outputs[name]!)!])) as Record<
     K,
     tf.Tensor

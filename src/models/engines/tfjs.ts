@@ -129,7 +129,9 @@ class TfPainter implements Painter {
 
   #forward(pictures: readonly Pixels[], params: Tensors): tf.Tensor {
     const [input] = this.net.inputs as [string];
-    const { picture } = forward(this.net, { [input]: toTensor(pictures) }, params, ['picture']);
+    const { picture } = forward(this.net, { [input]: toTensor(pictures) }, params, ['picture'], {
+      frugal: true,
+    });
     // A product makes floats of integers on every backend; on WebGPU a cast changes only what they are called.
     return tf.transpose(tf.mul(picture, 1), [0, 3, 1, 2]);
   }
@@ -167,7 +169,11 @@ class TfStyler implements Styler {
     const [input] = this.net.inputs as [string];
     const whole = stylePicture(this.net, picture);
     const made = on(this.backend, () =>
-      tf.tidy(() => forward(this.net, { [input]: toTensor([whole]) }, params, Object.keys(this.net.outputs))),
+      tf.tidy(() =>
+        forward(this.net, { [input]: toTensor([whole]) }, params, Object.keys(this.net.outputs), {
+          frugal: true,
+        }),
+      ),
     );
     const weights = new Map<string, Tensor>();
     try {
