@@ -116,7 +116,8 @@ async function paintAll(tasks: readonly Task[], easel: Easel, signal: AbortSigna
         const { name, message, hint } = error;
         outcomes.push({ ...task, error: { name, message, ...(hint ? { hint } : {}) } });
       }
-      progress.update(outcomes.length, outcomes.length / Math.max(secondsSince(began), 1e-3));
+      if (outcomes.length < tasks.length)
+        progress.update(outcomes.length, outcomes.length / Math.max(secondsSince(began), 1e-3));
     }
   } finally {
     progress.stop();
@@ -179,7 +180,7 @@ function report({ pictures, painted, seconds, engine, model }: ImageResult): voi
 const examples = `
 Pictures are PNG, JPEG, WebP, GIF (its first frame) or AVIF, upright as their EXIF orientation says; transparency is
 kept. A painting has the size of its picture, or less with --size. Large ones are painted at --work-size and scaled
-up, since the network's memory grows with the pixels: about MEMORY at 2048x1365 with the model fast.
+up, since the network's memory grows with the pixels: with the model fast about 1 GB at 1536x1024, 7 GB at 4096x2730.
 One bad picture does not stop the others; the exit code is then 1.
 
 Examples:
@@ -200,7 +201,7 @@ export const image = (parent: Command, signal: AbortSignal): void => {
   withLook(command)
     .option('--size <n|WxH>', 'longest side of the painting, or the size it shall fit in', size)
     .addOption(
-      new Option('--work-size <n|WxH>', 'the same for the size to paint at').argParser(size).default(2048),
+      new Option('--work-size <n|WxH>', 'the same for the size to paint at').argParser(size).default(1536),
     )
     .addOption(
       new Option('--format <name>', 'format in a folder (default: that of the picture)').choices([
