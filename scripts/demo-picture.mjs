@@ -79,23 +79,25 @@ function scene(aspect) {
     const bend = clouds(x * 1.7, y * 3, 3, 40) - 0.5;
     const cover = clouds(x * 2.1 + bend, y * 8 + bend * 2 + 3, 5, 7);
     const thick = smooth(0.5, 0.72, cover) * smooth(0.56, 0.1, Math.abs(y - 0.2));
-    const lit = clouds(x * 2.1 + bend + 0.03, y * 8 + bend * 2 + 3.35, 5, 7);
-    const light = smooth(-0.1, 0.14, cover - lit);
-    colour = mix(colour, mix([0.5, 0.36, 0.55], [1, 0.72, 0.56], light), 0.85 * thick);
+    if (thick > 0) {
+      const light = smooth(-0.1, 0.14, cover - clouds(x * 2.1 + bend + 0.03, y * 8 + bend * 2 + 3.35, 5, 7));
+      colour = mix(colour, mix([0.5, 0.36, 0.55], [1, 0.72, 0.56], light), 0.85 * thick);
+    }
     return away < 0.05 ? mix([1, 0.97, 0.82], [1, 0.9, 0.62], smooth(0.02, 0.05, away)) : colour;
   }
 
   /** Ridge lines from far to near: height of the land at x, and its colour at a point. */
   function mountains(at, y) {
     // The valley between two peaks lies under the sun, whatever the picture's shape.
+    if (y < 0.32) return undefined;
     const x = at - sun[0] + 0.66;
-    const far = 0.44 - 0.2 * (1 - Math.abs(2 * clouds(x * 1.5 + 5.3, 0.5, 5, 11) - 1)) ** 2 + 0.08;
     const near = 0.5 - 0.17 * (clouds(x * 2.1 + 1.7, 2.5, 5, 23) - 0.25);
     if (y > near) {
       const slope = clouds(x * 12 + (y - near) * 16, (y - near) * 12, 4, 25);
       const rock = mix([0.2, 0.25, 0.46], [0.5, 0.42, 0.56], smooth(0.38, 0.62, slope));
       return mix(rock, [0.72, 0.56, 0.6], 0.55 * smooth(near + 0.03, SHORE, y));
     }
+    const far = 0.44 - 0.2 * (1 - Math.abs(2 * clouds(x * 1.5 + 5.3, 0.5, 5, 11) - 1)) ** 2 + 0.08;
     if (y <= far) return undefined;
     const slope = clouds(x * 9 + (y - far) * 14, (y - far) * 10, 4, 13);
     const rock = mix([0.42, 0.4, 0.63], [0.68, 0.52, 0.62], smooth(0.35, 0.65, slope));
@@ -105,6 +107,7 @@ function scene(aspect) {
 
   /** Wooded hills on the far shore, higher at the sides. */
   function hills(x, y) {
+    if (y < 0.42) return undefined;
     const side = Math.abs(x / aspect - 0.52);
     const crowns = 0.02 * noise(x * 60, 0, 31) + 0.012 * noise(x * 130, 1, 32);
     const line = SHORE - 0.018 - 0.3 * side ** 1.6 * (0.7 + 0.5 * noise(x * 4, 7, 33)) - crowns;
@@ -283,12 +286,12 @@ function scene(aspect) {
   function tree(x, y) {
     if (x < root - 0.4) return undefined;
     let best;
+    const ragged = 0.75 * (clouds(x * 24, y * 24, 3, 101) - 0.5) + 0.5 * (noise(x * 90, y * 90, 104) - 0.5);
     for (const [dx, cy, radius] of tufts) {
       const cx = root + dx;
       const reach = Math.hypot(x - cx, y - cy) / radius;
       if (reach > 1.5) continue;
-      const edge =
-        reach + 0.75 * (clouds(x * 24, y * 24, 3, 101) - 0.5) + 0.5 * (noise(x * 90, y * 90, 104) - 0.5);
+      const edge = reach + ragged;
       if (edge < 1 && (!best || edge < best.edge))
         best = { edge, lit: ((cx - x) * 0.8 + (cy - y) * 0.6) / radius };
     }
