@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { bench } from './commands/bench.js';
 import { doctor } from './commands/doctor.js';
 import { image } from './commands/image.js';
+import { score } from './commands/score.js';
 import { setup } from './commands/setup.js';
 import { styles } from './commands/styles.js';
 import { train } from './commands/train.js';
@@ -13,7 +14,7 @@ import { Interrupted, LivebrushError, Usage } from './errors.js';
 import { print, tell } from './log.js';
 
 /** Every subcommand, in the order of the help. A new one is a line here. */
-const commands = [transcode, image, styles, bench, doctor, setup, train];
+const commands = [transcode, image, styles, bench, doctor, setup, train, score];
 
 const OK = 0;
 const FAILED = 1;
