@@ -319,6 +319,32 @@ export function describeSink(name: string, open: MediaBackend['openSink'], skips
         }
       });
 
+      test('chapters come along, and those of a part with its times', async () => {
+        const chapters = [
+          { start: 0, end: 500_000, title: 'One' },
+          { start: 500_000, end: 1_300_000, title: 'Zwei: “é” = 絵' },
+          { start: 1_300_000, end: 2_000_000, title: '' },
+        ];
+        const source = await long({ chapters });
+        for (const extension of ['mp4', 'mov', 'mkv']) {
+          const path = at(`out.${extension}`);
+          expect(await write(path, { times: steady(50), copyFrom: source })).toEqual([]);
+          const probed = await probe(path);
+          expect(
+            probed.chapters.map(({ start, title }) => ({ start, title })),
+            extension,
+          ).toEqual(chapters.map(({ start, title }) => ({ start, title })));
+          expect(JSON.stringify(probed.tags)).not.toContain('chapters');
+          expect((await read(path)).times).toEqual(steady(50));
+        }
+        const cut = { fromMs: 600, toMs: 1200 };
+        const times = steady(50).filter((time) => time >= 600_000 && time < 1_200_000);
+        await write(at('part.mkv'), { times, copyFrom: source, ...cut });
+        expect((await probe(at('part.mkv'))).chapters).toEqual([
+          { start: 0, end: 600_000, title: chapters[1]!.title },
+        ]);
+      });
+
       test('cover art comes along', async () => {
         const source = await long({ cover: true });
         await write(at('out.mp4'), { times: steady(50), copyFrom: source });

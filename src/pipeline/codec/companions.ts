@@ -1,7 +1,10 @@
 import type { FormatContext, Packet, Stream } from 'node-av/lib';
+import { type Chapter, chaptersWithin } from '../chapters/chapter.js';
+import { roomForChapters, writeChapters } from '../chapters/write.js';
 import type { Container } from '../containers.js';
 import type { MediaSinkOptions } from '../media.js';
 import { type Av, code, reason } from './av.js';
+import { readChapters } from './chapters.js';
 import { nameOf, startOf } from './info.js';
 import type { Muxer } from './mux.js';
 import { openFormat, videoStream } from './open.js';
@@ -40,6 +43,8 @@ export class Companions implements AsyncDisposable {
   readonly #target: Target;
   readonly #packet: Packet;
   readonly #tracks = new Map<number, Track>();
+  #chapters: readonly Chapter[] = [];
+  #hasRoom = false;
   /** Whether `#packet` holds one that is still to be written. */
   #waiting = false;
   #ended = false;
@@ -73,7 +78,13 @@ export class Companions implements AsyncDisposable {
     const { C } = this.#av;
     const { muxer, video } = this.#target;
     const main = videoStream(this.#av, this.#format);
-    muxer.format.metadata = this.#av.Dictionary.fromObject(tagsOf(this.#format));
+    const tags = tagsOf(this.#format);
+    this.#chapters = await readChapters(this.#av, this.#format);
+    const room = roomForChapters(this.#target.container.format, this.#chapters, tags);
+    if (this.#chapters.length > 0 && !room)
+      this.notes.push('The chapters are left out: the file has no place for them.');
+    this.#hasRoom = room !== undefined;
+    muxer.format.metadata = this.#av.Dictionary.fromObject({ ...tags, ...room });
     for (const stream of this.#format.streams) {
       const track = stream.index === main?.index ? undefined : await this.#track(stream);
       if (track) this.#tracks.set(stream.index, track);
@@ -187,6 +198,19 @@ export class Companions implements AsyncDisposable {
         this.#packet.unref();
       }
     }
+  }
+
+  /**
+   * Gives the finished file at `path` its chapters.
+   * @param origin - time of the source that is 0 in the new file, in microseconds
+   */
+  async writeChapters(path: string, origin: number): Promise<void> {
+    if (!this.#hasRoom) return;
+    const { container, cut } = this.#target;
+    const end = cut.toMs === undefined ? Number.POSITIVE_INFINITY : startOf(this.#format) + cut.toMs * 1000;
+    const chapters = chaptersWithin(this.#chapters, origin, end);
+    if (!(await writeChapters(path, container.format, chapters)))
+      this.notes.push('The chapters are left out: the file has no place for them.');
   }
 
   /** Reads the next packet of a stream that goes along. */

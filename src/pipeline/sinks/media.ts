@@ -207,6 +207,7 @@ class AvSink implements MediaSink {
     await encoder.encode(null, (packet) => this.#put(packet));
     await companions?.upTo(Number.POSITIVE_INFINITY, this.#origin);
     await muxer.finish();
+    await companions?.writeChapters(part.path, this.#origin);
     await part.commit();
     await this.#close();
   }
