@@ -1,0 +1,99 @@
+import { availableParallelism } from 'node:os';
+import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { Unsupported } from '../../errors.js';
+import type { Pixels } from '../pixels.js';
+import { refuseClosed } from './checks.js';
+import { Turns } from './turns.js';
+
+/** What ONNX Runtime computes on: the processor, or a graphics processor through WebGPU (Dawn). */
+export type OnnxDevice = 'cpu' | 'webgpu';
+export type Runtime = typeof import('onnxruntime-node');
+export type Feeds = Record<string, OrtTensor>;
+
+/** More threads than this do not make a picture of ours faster. */
+const MOST_THREADS = 16;
+/** How many threads paint. The runtime's own choice counts physical cores and is 1 on a small virtual machine. */
+export const threads = () => Math.min(availableParallelism(), MOST_THREADS);
+
+const installHint =
+  'Install it with: npm install onnxruntime-node (Linux x64 and arm64, macOS arm64, Windows).';
+
+/** @throws Unsupported when the package is missing, does not load, or was built without the device. */
+export async function loadRuntime(device: OnnxDevice): Promise<Runtime> {
+  let runtime: Runtime;
+  try {
+    runtime = await import('onnxruntime-node');
+  } catch (cause) {
+    throw new Unsupported('ONNX Runtime does not load on this machine.', { hint: installHint, cause });
+  }
+  if (!runtime.listSupportedBackends().some(({ name }) => name === device))
+    throw new Unsupported(`The installed ONNX Runtime has no ${device} device.`, { hint: installHint });
+  return runtime;
+}
+
+function sessionOptions(device: OnnxDevice): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [device],
+    graphOptimizationLevel: 'all',
+    executionMode: 'sequential',
+    intraOpNumThreads: threads(),
+    interOpNumThreads: 1,
+    logSeverityLevel: 3,
+  };
+}
+
+/** A compiled graph that runs one picture at a time and can be closed at any moment, twice. */
+export class Session {
+  readonly #turns = new Turns();
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    readonly runtime: Runtime,
+    readonly what: 'painter' | 'styler',
+    readonly session: InferenceSession,
+    readonly onClose: (session: Session) => void,
+  ) {}
+
+  /** Compiles a graph. `what` it serves is named when it is used after it is closed. */
+  static async open(
+    runtime: Runtime,
+    device: OnnxDevice,
+    what: 'painter' | 'styler',
+    graph: Uint8Array,
+    onClose: (session: Session) => void = () => {},
+  ): Promise<Session> {
+    const session = await runtime.InferenceSession.create(graph, sessionOptions(device));
+    return new Session(runtime, what, session, onClose);
+  }
+
+  /**
+   * Runs the graph; outputs named in `into` are written there, others into fresh memory.
+   * @throws BadInput when it is closed.
+   */
+  run(feeds: Feeds, into?: Feeds): Promise<InferenceSession.OnnxValueMapType> {
+    if (this.#closing) refuseClosed(this.what);
+    return this.#turns.take(() => (into ? this.session.run(feeds, into) : this.session.run(feeds)));
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /** Releases the graph's memory after what was asked for before. */
+  close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = this.#turns.take(() => this.session.release());
+      this.onClose(this);
+    }
+    return this.#closing;
+  }
+
+  /** A picture as the runtime takes it, over the same bytes. */
+  bytes({ data, width, height }: Pixels): OrtTensor {
+    return new this.runtime.Tensor('uint8', data, [1, 3, height, width]);
+  }
+
+  floats(data: Float32Array, shape: readonly number[]): OrtTensor {
+    return new this.runtime.Tensor('float32', data, shape);
+  }
+}
