@@ -7,10 +7,11 @@ import { folders } from '../config.js';
 import { BadInput, codeOf, NotFound } from '../errors.js';
 import { log } from '../log.js';
 import { readWhole, writeWhole } from './files.js';
+import { floatToHalf, halfToFloat } from './half.js';
 import { type Model, readCard } from './model.js';
 import type { Pixels } from './pixels.js';
 import { checkStyle } from './style.js';
-import { floatToHalf, halfToFloat, readWeights, type Weights, writeWeights } from './weights.js';
+import { readWeights, type Weights, writeWeights } from './weights.js';
 
 /** Where weights came from: the model had to make them only if `made`. */
 export type Origin = 'memory' | 'disk' | 'made';

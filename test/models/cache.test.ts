@@ -191,10 +191,11 @@ describe('several processes', () => {
       child.stdout.on('data', (chunk) => {
         lines += chunk;
       });
-      await once(child.stdout, 'data');
+      const closed = once(child, 'close');
+      await Promise.race([once(child.stdout, 'data'), closed]);
       await new Promise((done) => setTimeout(done, 7 * round));
       child.kill('SIGKILL');
-      await once(child, 'close');
+      await closed;
       acknowledged += lines.split('\n').filter((line) => line === 'done').length;
       expect(await expectWhole()).toBeGreaterThanOrEqual(acknowledged);
     }

@@ -145,7 +145,7 @@ describe('a model file is refused when', () => {
           }
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 });

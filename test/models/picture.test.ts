@@ -9,9 +9,9 @@ import {
   encodePicture,
   readPicture,
   resizePicture,
-  sniffPicture,
   writePicture,
 } from '../../src/models/picture.js';
+import { sniffPicture } from '../../src/models/picture-format.js';
 import { fromPacked, type Pixels } from '../../src/models/pixels.js';
 
 let folder: string;
@@ -53,6 +53,13 @@ describe('readPicture', () => {
     expect(picture).toMatchObject({ format, original: { width: 33, height: 17 } });
     expect(picture.pixels).toMatchObject({ width: 33, height: 17 });
     expect(near(pixelAt(picture.pixels, 16, 8), [200, 60, 30], 6)).toBe(true);
+  });
+
+  it('knows AVIF by any of the brands that its file names', async () => {
+    const bytes = await solid(8, 8).avif().toBuffer();
+    bytes.write('mif1', 8, 'latin1');
+    expect(sniffPicture(bytes)).toBe('avif');
+    expect((await readPicture(bytes)).pixels.width).toBe(8);
   });
 
   it('turns by EXIF orientation', async () => {

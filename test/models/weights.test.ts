@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BadInput } from '../../src/errors.js';
+import { floatToHalf, halfToFloat } from '../../src/models/half.js';
 import type { Param } from '../../src/models/net.js';
 import { transformNet } from '../../src/models/nets/transform.js';
 import {
   blendWeights,
-  floatToHalf,
-  halfToFloat,
   mismatch,
   paramsFrom,
   prefixed,
