@@ -2,6 +2,7 @@ import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
+import { gather } from './options.js';
 
 interface Given {
   readonly content: string[];
@@ -16,8 +17,6 @@ interface Given {
   readonly json?: boolean;
   readonly [key: string]: unknown;
 }
-
-const gather = (value: string, before: string[] = []): string[] => [...before, value];
 
 /** `key=value`; the value is JSON where it reads as JSON, text otherwise. */
 function setting(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {

@@ -1,8 +1,8 @@
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CannotWrite, LivebrushError } from '../../errors.js';
 import { log } from '../../log.js';
+import { writeFailure } from '../files.js';
 import { readWeights, type Weights, writeWeights } from '../weights.js';
 
 /** Where a training stands, numbers aside. */
@@ -85,7 +85,7 @@ export async function saveCheckpoint(folder: string, { state, weights }: Checkpo
       await rm(join(folder, name), { recursive: true, force: true });
   } catch (cause) {
     await rm(passing, { recursive: true, force: true }).catch(() => {});
-    throw new CannotWrite(`The checkpoint ${path} cannot be written.`, { cause });
+    throw writeFailure(path, cause);
   }
   return path;
 }
@@ -99,8 +99,7 @@ export async function newestCheckpoint(folder: string): Promise<Checkpoint | und
       const { weights } = readWeights(await readFile(join(path, 'weights.safetensors')));
       return { state, weights };
     } catch (error) {
-      if (!(error instanceof LivebrushError || error instanceof Error)) throw error;
-      log.warn({ path, error: error.message }, 'This checkpoint is damaged; an older one is tried.');
+      log.warn({ path, error: String(error) }, 'This checkpoint is damaged; an older one is tried.');
     }
   }
   return undefined;

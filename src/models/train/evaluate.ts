@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Tensors } from '../engines/tfjs-forward.js';
 import { toTensor } from './batches.js';
-import type { Crop, Pictures } from './images.js';
+import { type Crop, type Pictures, spread } from './images.js';
 import { type LossNetwork, lossOf, targetsOf } from './losses.js';
 import { generate, type Nets, paintEach } from './nets.js';
 import type { TrainOptions } from './options.js';
@@ -9,7 +9,7 @@ import { sheet, type Tile } from './sheet.js';
 import type { EventImage } from './tensorboard.js';
 
 /** Held-out styles and photos, the same at every evaluation of a training. */
-export class Evaluation implements Disposable {
+export class Evaluation {
   /** Loss of the photos as they are: what a net that does nothing scores. */
   #unchanged: Record<string, number> | undefined;
 
@@ -28,17 +28,11 @@ export class Evaluation implements Disposable {
     options: TrainOptions,
   ): Promise<Evaluation> {
     const count = Math.max(options.evaluatePairs, options.sheetSide);
-    const spread = async (from: Pictures): Promise<readonly Crop[]> => {
-      // Evenly over the sorted files, so that a folder's artists and subjects are all met.
-      const stride = Math.max(1, Math.floor(from.files.length / count));
-      const { crops } = await from.take(0, count, (index) => from.middle(index * stride));
-      return crops;
-    };
     return new Evaluation(
       nets,
       networks,
-      await spread(pictures.content),
-      await spread(pictures.style),
+      await spread(pictures.content, count),
+      await spread(pictures.style, count),
       options,
     );
   }
@@ -102,9 +96,5 @@ export class Evaluation implements Disposable {
     }
     const side = (n: number) => 4 + n * (size + 4);
     return { png: await sheet(rows, size), width: side(sheetSide + 1), height: side(sheetSide + 1) };
-  }
-
-  [Symbol.dispose](): void {
-    // Tensors live only within a run; there is nothing to free.
   }
 }

@@ -203,3 +203,10 @@ export class Pictures {
     }
   }
 }
+
+/** The middle squares of `count` pictures, spread evenly over the sorted files so that all artists and subjects are met. */
+export async function spread(from: Pictures, count: number): Promise<Crop[]> {
+  const stride = Math.max(1, Math.floor(from.files.length / count));
+  const { crops } = await from.take(0, count, (index) => from.middle(index * stride));
+  return crops;
+}

@@ -1,13 +1,9 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tell } from '../../log.js';
-
-/** One line of a training's log. */
-export interface Entry {
-  readonly event: 'step' | 'evaluation' | 'saved' | 'skipped';
-  readonly step: number;
-  readonly [key: string]: unknown;
-}
+import { writeFailure, writeWhole } from '../files.js';
+import type { StepResult } from './step.js';
+import { type EventImage, EventWriter } from './tensorboard.js';
 
 /** `1:02:03` of a number of seconds. */
 export function clock(seconds: number): string {
@@ -16,51 +12,106 @@ export function clock(seconds: number): string {
   return `${Math.floor(whole / 3600)}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
 }
 
-/** A training's log: JSON lines in `<folder>/log.jsonl`; on a terminal one line of progress, elsewhere the same JSON lines. */
+/** How a training shows itself: one line of progress, JSON lines, or not at all. */
+export type Show = 'line' | 'json' | 'none';
+
+/** What is told of a step. */
+export interface StepReport extends StepResult {
+  readonly rate: number;
+  /** Seconds of training so far, earlier runs included. */
+  readonly seconds: number;
+  /** Steps skipped so far. */
+  readonly skips: number;
+}
+
+/**
+ * What a training leaves behind for people: JSON lines in `log.jsonl`, TensorBoard events in `events/`, sample
+ * sheets in `sheets/`.
+ */
 export class Journal implements AsyncDisposable {
-  #began = performance.now();
-  #firstStep: number | undefined;
+  readonly #began = performance.now();
+  #first: number | undefined;
 
   private constructor(
-    readonly file: FileHandle,
+    readonly folder: string,
     readonly steps: number,
-    readonly terminal: boolean,
+    readonly show: Show,
+    private readonly file: FileHandle,
+    private readonly events: EventWriter,
   ) {}
 
-  static async open(
-    folder: string,
-    steps: number,
-    terminal = process.stderr.isTTY === true,
-  ): Promise<Journal> {
-    await mkdir(folder, { recursive: true });
-    return new Journal(await open(join(folder, 'log.jsonl'), 'a'), steps, terminal);
+  /** @throws CannotWrite */
+  static async open(folder: string, steps: number, show?: Show): Promise<Journal> {
+    try {
+      await mkdir(join(folder, 'sheets'), { recursive: true });
+      const file = await open(join(folder, 'log.jsonl'), 'a');
+      const events = await EventWriter.open(join(folder, 'events'));
+      return new Journal(folder, steps, show ?? (process.stderr.isTTY ? 'line' : 'json'), file, events);
+    } catch (cause) {
+      throw writeFailure(folder, cause);
+    }
   }
 
-  async write(entry: Entry): Promise<void> {
-    const line = JSON.stringify(entry);
-    await this.file.appendFile(`${line}\n`);
-    if (!this.terminal) tell(line);
-    else if (entry.event === 'evaluation') tell(`\r\x1b[K${line}`);
+  /** Shows a step on a terminal; writes it down when it is due or was skipped. */
+  async step(step: number, report: StepReport, due: boolean): Promise<void> {
+    const { total, style, content, variation, largest, norm, skipped, rate, seconds, skips } = report;
+    this.#first ??= step - 1;
+    const stepsPerSecond = ((step - this.#first) * 1000) / (performance.now() - this.#began);
+    const left = (this.steps - step) / stepsPerSecond;
+    if (this.show === 'line') this.#line(step, total, stepsPerSecond, left);
+    if (!due && !skipped) return;
+    await this.#write(skipped ? 'skipped' : 'step', step, {
+      ...{ total, style, content, variation, largest, norm, rate, skips },
+      seconds: Math.round(seconds),
+      stepsPerSecond: Number(stepsPerSecond.toFixed(3)),
+      left: Math.round(left),
+    });
+    await this.events.scalars(step, {
+      'loss/total': total,
+      'loss/style': style,
+      'loss/content': content,
+      'loss/variation': variation,
+      'training/largest generated weight': largest,
+      'training/gradient norm': norm,
+      'training/learning rate': rate,
+      'training/skipped steps': skips,
+      'training/steps per second': stepsPerSecond,
+    });
   }
 
-  /** Steps a second since this run began, and the seconds that are left at that pace. */
-  pace(step: number): { stepsPerSecond: number; left: number } {
-    this.#firstStep ??= step - 1;
-    const stepsPerSecond = (step - this.#firstStep) / ((performance.now() - this.#began) / 1000);
-    return { stepsPerSecond, left: (this.steps - step) / stepsPerSecond };
+  async evaluation(step: number, losses: Readonly<Record<string, number>>): Promise<void> {
+    await this.#write('evaluation', step, losses);
+    const tagged = Object.entries(losses).map(([name, value]) => [`held-out/${name}`, value]);
+    await this.events.scalars(step, Object.fromEntries(tagged));
   }
 
-  progress(step: number, total: number): void {
-    const { stepsPerSecond, left } = this.pace(step);
-    if (!this.terminal) return;
+  async sheet(step: number, image: EventImage): Promise<void> {
+    await writeWhole(join(this.folder, 'sheets', `step-${step}.png`), image.png);
+    await this.events.image(step, 'sheet', image);
+  }
+
+  async saved(step: number, seconds: number): Promise<void> {
+    await this.#write('saved', step, { seconds: Math.round(seconds) });
+  }
+
+  #line(step: number, total: number, stepsPerSecond: number, left: number): void {
     const share = ((100 * step) / this.steps).toFixed(1);
     process.stderr.write(
-      `\r\x1b[Kstep ${step} of ${this.steps} (${share} %)  loss ${total.toFixed(3)}  ${stepsPerSecond.toFixed(2)} steps/s  ${clock(left)} left`,
+      `\r\x1b[Kstep ${step} of ${this.steps} (${share} %)  loss ${total.toFixed(3)}  ` +
+        `${stepsPerSecond.toFixed(2)} steps/s  ${clock(left)} left`,
     );
   }
 
+  async #write(event: string, step: number, values: object): Promise<void> {
+    const line = JSON.stringify({ event, step, ...values });
+    await this.file.appendFile(`${line}\n`);
+    if (this.show === 'json') tell(line);
+    if (this.show === 'line' && event === 'evaluation') tell(`\r\x1b[K${line}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.terminal) tell();
+    if (this.show === 'line') tell();
     await this.file.close();
+    await this.events[Symbol.asyncDispose]();
   }
 }

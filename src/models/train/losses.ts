@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { BadInput, NotFound, Usage } from '../../errors.js';
+import { BadInput, Usage } from '../../errors.js';
 import { allToDevice, forward, statistics, type Tensors } from '../engines/tfjs-forward.js';
+import { readWhole } from '../files.js';
 import type { NetSpec } from '../net.js';
 import { vggNet } from '../nets/vgg.js';
 import { mismatch, paramsFrom, readWeights } from '../weights.js';
@@ -20,10 +20,14 @@ export interface LossOptions {
 /** A frozen loss network on the device, and the layers that are taken from it. */
 export interface LossNetwork extends Disposable {
   readonly name: string;
+  /** Where it was read from. */
+  readonly file: string;
   readonly net: NetSpec;
   readonly params: Tensors;
   readonly layers: readonly string[];
 }
+
+const MAX_BYTES = 2e9;
 
 /** `file.safetensors` or `file.safetensors:relu1_1,relu2_1`. */
 export function parseLossFile(text: string): { path: string; layers?: string[] } {
@@ -42,16 +46,14 @@ export async function loadLossNetworks(
 ): Promise<LossNetwork[]> {
   const read = await Promise.all(
     files.map(parseLossFile).map(async ({ path, layers }) => {
-      const bytes = await readFile(path).catch((cause: unknown) => {
-        throw new NotFound(`The loss network ${path} cannot be read.`, { cause });
-      });
+      const bytes = await readWhole(path, MAX_BYTES);
       const { weights } = readWeights(bytes, `The loss network ${basename(path)}`);
       const net = vggNet(weights);
       const why = mismatch(weights, paramsFrom(net.params, 'net'));
       if (why) throw new BadInput(`The loss network ${basename(path)} is not as expected: ${why}.`);
       for (const layer of layers ?? [])
         if (!(layer in net.outputs)) throw new Usage(`The loss network ${basename(path)} has no ${layer}.`);
-      return { name: basename(path), net, weights, layers, serves: [] as string[] };
+      return { name: basename(path), file: path, net, weights, layers, serves: [] as string[] };
     }),
   );
   for (const layer of new Set(wanted)) {
@@ -66,9 +68,9 @@ export async function loadLossNetworks(
   }
   return read
     .filter(({ serves }) => serves.length > 0)
-    .map(({ name, net, weights, serves }) => {
+    .map(({ name, file, net, weights, serves }) => {
       const params = allToDevice(weights);
-      return { name, net, params, layers: serves, [Symbol.dispose]: () => tf.dispose(params) };
+      return { name, file, net, params, layers: serves, [Symbol.dispose]: () => tf.dispose(params) };
     });
 }
 

@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { folders } from '../config.js';
+import { Usage } from '../errors.js';
+import { print, tell } from '../log.js';
+import { gather } from './options.js';
+
+interface Given {
+  readonly content: string[];
+  readonly style: string[];
+  readonly loss: string[];
+  readonly model: string;
+  readonly pairs: number;
+  readonly size: number;
+  readonly split: 'held-out' | 'all';
+  readonly holdout: number;
+  readonly styleLayers: readonly string[];
+  readonly contentLayers: readonly string[];
+  readonly styleWeight: number;
+  readonly referenceSteps: number;
+  readonly backend: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
+  readonly json?: boolean;
+}
+
+const inRange =
+  (least: number, most: number, whole = true) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`It takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`);
+    return value;
+  };
+
+const layers = (text: string): string[] => {
+  const names = text.split(',');
+  if (!names.every((name) => /^relu\d_\d$/.test(name)))
+    throw new InvalidArgumentError('It takes names of layers such as relu1_1,relu2_1.');
+  return names;
+};
+
+const three = (value: number) => value.toFixed(3);
+
+async function scoreCommand(given: Given, signal: AbortSignal): Promise<void> {
+  if (given.size % 4) throw new Usage('--size takes a multiple of 4.');
+  const [{ useBackend }, { scoreModel, scoreDefaults }, { openModel }] = await Promise.all([
+    import('../models/train/backend.js'),
+    import('../models/train/score.js'),
+    import('../models/models.js'),
+  ]);
+  const model = await openModel(given.model);
+  const backend = await useBackend(given.backend);
+  const { content, style, loss, pairs, size, split, holdout, styleLayers, contentLayers } = given;
+  const { styleWeight, referenceSteps } = given;
+  const options = { pairs, size, split, holdout, styleLayers, contentLayers, styleWeight, referenceSteps };
+  const result = await scoreModel(
+    model,
+    { content, style, loss },
+    { ...scoreDefaults, ...options },
+    {
+      signal,
+      cache: join(folders.cache, 'score'),
+      onPair: (done, { score }) => tell(`${done} of ${pairs}: S ${three(score)}`),
+    },
+  );
+  if (given.json) {
+    print(JSON.stringify({ ...result, id: model.id, name: model.card.name, backend, options }));
+    return;
+  }
+  print(`Model ${model.card.name}, ${result.pairs.length} pairs (${split}), ${size} px, on ${backend}`);
+  print(`loss unchanged   ${three(result.unchanged)}`);
+  print(`loss model       ${three(result.model)}`);
+  print(`loss optimised   ${three(result.optimised)}`);
+  print(`S of the means   ${three(result.score)}`);
+  print(`S of the pairs   mean ${three(result.mean)}, median ${three(result.median)}`);
+}
+
+/** `livebrush score`: how near a model comes to optimising each picture. */
+export const score = (parent: Command, signal: AbortSignal): void => {
+  parent
+    .command('score')
+    .description('measure a model on photos and paintings that it was not trained on')
+    .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
+    .requiredOption('--style <dir>', 'folder of paintings (repeatable)', gather)
+    .requiredOption('--loss <file>', 'loss network, safetensors, as for train meta (repeatable)', gather)
+    .option('--model <name>', 'a model by name or file', 'fast')
+    .option('--pairs <n>', 'photos and paintings, paired one to one', inRange(1, 10_000), 24)
+    .option('--size <px>', 'side of the pictures', inRange(32, 2048), 256)
+    .addOption(
+      new Option('--split <share>', 'which pictures').choices(['held-out', 'all']).default('held-out'),
+    )
+    .option('--holdout <share>', 'the share that the training held out', inRange(0, 0.9, false), 0.1)
+    .option('--style-layers <names>', 'layers compared for style', layers, [
+      'relu1_1',
+      'relu2_1',
+      'relu3_1',
+      'relu4_1',
+    ])
+    .option('--content-layers <names>', 'layers compared for content', layers, ['relu3_1'])
+    .option('--style-weight <w>', 'weight of style against content', inRange(0, 1e6, false), 6)
+    .option('--reference-steps <n>', 'steps of Adam for the optimised reference', inRange(1, 10_000), 150)
+    .addOption(
+      new Option('--backend <name>', 'what computes')
+        .choices(['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'])
+        .default('auto'),
+    )
+    .option('--json', 'print the result as JSON')
+    .addHelpText(
+      'after',
+      `
+S is (L unchanged - L model) / (L unchanged - L optimised): 0 leaves the photo alone, 1 equals optimising each
+picture for itself. L is content loss + weight x style loss. The optimised references are kept in the cache folder.
+
+Examples:
+  livebrush score --content photos --style paintings --loss vgg.safetensors
+  livebrush score --content photos --style paintings --loss other.safetensors --style-layers relu1_1,relu2_1,relu3_1 --json`,
+    )
+    .action((given: Given) => scoreCommand(given, signal));
+};
