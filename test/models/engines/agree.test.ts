@@ -1,15 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { openEngine, probeEngines } from '../../../src/models/engines/index.js';
-import { metaNet } from '../../../src/models/nets/metanet.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
 import type { Pixels } from '../../../src/models/pixels.js';
 import { randomWeights } from '../../../src/models/random-weights.js';
-import type { Weights } from '../../../src/models/weights.js';
+import { findVulkan } from '../../suites/vulkan.js';
+
+findVulkan();
 
 /** Engines are compared with this one. */
 const reference = 'onnx/cpu';
 const others = ['onnx/webgpu', 'tfjs/tensorflow', 'tfjs/webgpu', 'tfjs/wasm'] as const;
 const probes = new Map((await probeEngines([reference, ...others])).map((probe) => [probe.name, probe]));
+
+/** An imitated graphics processor takes its time. */
+const LONGEST_MS = 300_000;
 
 /** A picture with edges, gradients and every brightness. */
 function drawn(width: number, height: number): Pixels {
@@ -33,41 +37,19 @@ async function painted(name: string, picture: Pixels): Promise<Uint8Array> {
   return result!.data;
 }
 
-async function generated(name: string, picture: Pixels): Promise<Weights> {
-  const net = metaNet(transformNet({ base: 4, residuals: 1 }), { hidden: 32, group: 8 });
-  await using engine = await openEngine(name);
-  await using styler = await engine.styler(net, randomWeights(net, 'net', 5));
-  return styler.weights(picture);
-}
-
 describe(`Engines agree with ${reference}`, () => {
   for (const name of others) {
     const { present, why } = probes.get(name)!;
     const missing = !present || !probes.get(reference)!.present;
     const note = missing ? ` (skipped: ${why ?? `${reference} is not here`})` : '';
 
-    it.skipIf(missing)(`${name} paints as ${reference} does${note}`, async () => {
-      const picture = drawn(60, 44);
+    it.skipIf(missing)(`${name} paints as ${reference} does${note}`, { timeout: LONGEST_MS }, async () => {
+      const picture = drawn(32, 24);
       const [expected, actual] = [await painted(reference, picture), await painted(name, picture)];
       const differences = expected.map((value, i) => Math.abs(value - actual[i]!));
       expect(new Set(expected).size).toBeGreaterThan(50);
       expect(differences.reduce((most, value) => Math.max(most, value), 0)).toBeLessThan(3);
       expect(differences.reduce((sum, value) => sum + value, 0) / differences.length).toBeLessThan(0.5);
-    });
-
-    it.skipIf(missing)(`${name} makes the same style weights as ${reference}${note}`, async () => {
-      const picture = drawn(67, 45);
-      const [expected, actual] = [await generated(reference, picture), await generated(name, picture)];
-      expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort());
-      for (const [param, { shape, data }] of expected) {
-        expect(actual.get(param)!.shape).toEqual(shape);
-        const scale = data.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
-        const worst = data.reduce(
-          (most, value, i) => Math.max(most, Math.abs(value - actual.get(param)!.data[i]!)),
-          0,
-        );
-        expect(worst / scale).toBeLessThan(1e-3);
-      }
     });
   }
 });
