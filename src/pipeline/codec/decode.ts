@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
+import type { Ratio } from '../media.js';
 import { type Av, check, code, isDry, reason } from './av.js';
 
 /** What went wrong while a file was read, in numbers. */
@@ -16,12 +17,15 @@ export interface Losses {
  */
 export class PictureReader implements Disposable {
   readonly losses: Losses = { damaged: 0, stopped: undefined };
+  /** Up to where any stream of the file has been read, in seconds of the file's clock. */
+  reached = Number.NEGATIVE_INFINITY;
   readonly #av: Av;
   readonly #format: FormatContext;
   readonly #index: number;
   readonly #decoder: CodecContext;
   readonly #packet: Packet;
   readonly #frame: Frame;
+  readonly #timeBases: (Ratio | undefined)[] = [];
   #draining = false;
 
   private constructor(av: Av, format: FormatContext, index: number, decoder: CodecContext) {
@@ -69,7 +73,8 @@ export class PictureReader implements Disposable {
       this.#frame.unref();
       const got = await this.#decoder.receiveFrame(this.#frame);
       if (got >= 0) {
-        if (this.#frame.decodeErrorFlags !== 0) this.losses.damaged++;
+        if (this.#frame.decodeErrorFlags !== 0 || this.#frame.hasFlags(this.#av.C.AV_FRAME_FLAG_CORRUPT))
+          this.losses.damaged++;
         return this.#frame;
       }
       if (got === code.eof) return undefined;
@@ -91,12 +96,23 @@ export class PictureReader implements Disposable {
       return;
     }
     try {
+      this.#noteTime();
       if (this.#packet.streamIndex !== this.#index) return;
       if (this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT)) this.losses.damaged++;
       else if ((await this.#decoder.sendPacket(this.#packet)) < 0) this.losses.damaged++;
     } finally {
       this.#packet.unref();
     }
+  }
+
+  #noteTime(): void {
+    const { pts, dts, duration, streamIndex } = this.#packet;
+    const ticks = pts === code.noPts ? dts : pts;
+    if (ticks === code.noPts) return;
+    // A stream may turn up in the midst of a transport stream.
+    this.#timeBases[streamIndex] ??= this.#format.streams[streamIndex]!.timeBase;
+    const { num, den } = this.#timeBases[streamIndex];
+    this.reached = Math.max(this.reached, (Number(ticks + duration) * num) / den);
   }
 
   /**

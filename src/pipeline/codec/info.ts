@@ -23,14 +23,22 @@ export function startOf(format: FormatContext): number {
   return format.startTime === code.noPts ? 0 : Math.max(0, ticksToMicros(format.startTime, MICROS));
 }
 
-/** How long the video stream lasts in seconds, where the file tells. */
+/** How long the video stream lasts in seconds, where the file tells of it or else of all its streams. */
 export function secondsOf(format: FormatContext, stream: Stream): number | undefined {
+  return videoSeconds(stream) ?? fileSeconds(format);
+}
+
+/** How long the longest stream lasts in seconds, where the file tells. */
+export function fileSeconds({ duration }: FormatContext): number | undefined {
+  return duration !== code.noPts && duration > 0n ? Number(duration) / 1e6 : undefined;
+}
+
+/** How long the video stream itself lasts in seconds, where the file tells. */
+export function videoSeconds(stream: Stream): number | undefined {
   const { num, den } = stream.timeBase;
   if (stream.duration !== code.noPts && stream.duration > 0n) return (Number(stream.duration) * num) / den;
   const tag = stream.metadata?.get('DURATION')?.match(/^(\d+):(\d+):([\d.]+)/);
-  if (tag) return Number(tag[1]) * 3600 + Number(tag[2]) * 60 + Number(tag[3]);
-  if (format.duration !== code.noPts && format.duration > 0n) return Number(format.duration) / 1e6;
-  return undefined;
+  return tag ? Number(tag[1]) * 3600 + Number(tag[2]) * 60 + Number(tag[3]) : undefined;
 }
 
 /** Describes a file by its video stream. */

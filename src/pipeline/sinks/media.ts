@@ -197,6 +197,8 @@ class AvSink implements MediaSink {
     const { muxer, encoder, stream, companions } = this.#parts;
     const { timeBase } = encoder.context;
     await companions?.upTo((Number(packet.dts) * timeBase.num) / timeBase.den, this.#origin ?? 0);
+    // Not every encoder passes on how long a picture is shown, and one that is shown for no time is cut off.
+    if (packet.duration === 0n) packet.duration = this.#shownFor;
     await muxer.write(packet, stream, timeBase);
   }
 

@@ -3,7 +3,7 @@ import { BadInput, Unsupported } from '../../errors.js';
 import { type Av, AvFailure, code, loadAv } from '../codec/av.js';
 import { ToPixels } from '../codec/color.js';
 import { PictureReader } from '../codec/decode.js';
-import { describe, nameOf, secondsOf, uprightOf } from '../codec/info.js';
+import { describe, fileSeconds, nameOf, uprightOf, videoSeconds } from '../codec/info.js';
 import { openFormat, videoStream } from '../codec/open.js';
 import { Preparation } from '../codec/prepare.js';
 import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
@@ -14,6 +14,11 @@ import type { MediaInfo, MediaSource, MediaSourceOptions } from '../media.js';
 const DECODER_THREADS = 2;
 /** How much earlier to try, in seconds, when a container's seeking lands behind the wanted time. */
 const SEEK_BACK = [0, 2, 10, 60] as const;
+
+/** Containers whose demuxer says that it seeks and then yields nothing. */
+const cannotSeek = /webp/;
+/** Containers that write their duration at their front, by FFmpeg's names. */
+const tellsDuration = /matroska|webm|flv|asf|avi|mov/;
 
 /**
  * Opens a video file or URL with node-av.
@@ -28,7 +33,7 @@ export async function openMediaSource(path: string, options: MediaSourceOptions 
     refuseDolbyVision(av, path, stream);
     const reader = await PictureReader.open(av, format, stream, DECODER_THREADS);
     if (!reader) throw new Unsupported(`${path} holds ${nameOf(av, stream)}, which cannot be decoded here.`);
-    return new AvSource(av, path, { format, stream, reader, options });
+    return new AvSource(path, { av, format, stream, reader, options });
   } catch (error) {
     await format.closeInput();
     if (error instanceof AvFailure) throw new BadInput(`${path}: ${error.message}.`, { cause: error });
@@ -50,6 +55,7 @@ function refuseDolbyVision(av: Av, path: string, { codecpar }: Stream): void {
 }
 
 interface Opened {
+  readonly av: Av;
   readonly format: FormatContext;
   readonly stream: Stream;
   readonly reader: PictureReader;
@@ -73,8 +79,8 @@ class AvSource implements MediaSource {
   #last = Number.NEGATIVE_INFINITY;
   #damage: string | undefined;
 
-  constructor(av: Av, path: string, opened: Opened) {
-    const { format, stream, options } = opened;
+  constructor(path: string, opened: Opened) {
+    const { av, format, stream, options } = opened;
     this.#path = path;
     this.#opened = opened;
     const stand = uprightOf(av, stream);
@@ -130,14 +136,18 @@ class AvSource implements MediaSource {
 
   /** The first picture at or, to be on the safe side, before the wanted start. */
   async #first(): Promise<Picture | undefined> {
-    const { reader, stream } = this.#opened;
-    if (this.#from <= this.info.startTimestamp) return reader.next();
+    const { av, format, reader, stream } = this.#opened;
+    // A raw stream has no times to seek by: its pictures are counted from the first.
+    const raw = ((format.iformat?.flags ?? 0) & av.C.AVFMT_NOTIMESTAMPS) !== 0;
+    if (raw || cannotSeek.test(this.info.container) || this.#from <= this.info.startTimestamp)
+      return reader.next();
     for (const back of SEEK_BACK) {
       const target = this.#from - back * 1e6;
       if (target <= this.info.startTimestamp) break;
       if (!(await reader.seek(microsToTicks(target, stream.timeBase)))) break;
       const picture = await reader.next();
-      if (picture && this.#timeOf(picture) <= this.#from) return picture;
+      const known = picture && picture.bestEffortTimestamp !== code.noPts;
+      if (known && this.#timeOf(picture) <= this.#from) return picture;
     }
     await reader.seek(stream.startTime === code.noPts ? 0n : stream.startTime);
     return reader.next();
@@ -168,21 +178,29 @@ class AvSource implements MediaSource {
 
   /** What was wrong with the file, once it has been read to its end. */
   #judge(): string | undefined {
-    const { format, stream, reader } = this.#opened;
+    const { stream, reader } = this.#opened;
     const { damaged, stopped } = reader.losses;
     const start = stream.startTime === code.noPts ? 0 : ticksToMicros(stream.startTime, stream.timeBase);
-    const read = Number.isFinite(this.#last) ? (this.#last - start) / 1e6 : 0;
-    const whole = secondsOf(format, stream);
-    const others = format.streams.length > 1;
-    // The container's duration is that of its longest stream: it says nothing about the video beside others.
-    const known = stream.duration !== code.noPts || stream.metadata?.get('DURATION') || !others;
-    const short = known && whole !== undefined && read + 0.5 < whole - this.#frameSeconds() * 2;
-    if (short)
+    const read = Number.isFinite(this.#last) ? Math.max(0, this.#last - start) / 1e6 : 0;
+    const whole = this.#missing(read);
+    if (whole !== undefined)
       return `${this.#path} is truncated: ${read.toFixed(1)} of ${whole.toFixed(1)} seconds could be read.`;
     if (stopped)
       return `${this.#path} is damaged: reading stopped after ${read.toFixed(1)} seconds (${stopped}).`;
     if (damaged) return `${this.#path} is damaged: ${damaged} of its pictures could not be decoded properly.`;
     return undefined;
+  }
+
+  /** The seconds that there should be, where clearly fewer were read. */
+  #missing(read: number): number | undefined {
+    const { format, stream, reader } = this.#opened;
+    const slack = 0.5 + 2 * this.#frameSeconds();
+    const own = videoSeconds(stream);
+    if (own !== undefined) return read + slack < own ? own : undefined;
+    // Other containers tell of their longest stream only, or guess from the size of the file.
+    const all = tellsDuration.test(this.info.container) ? fileSeconds(format) : undefined;
+    const reached = reader.reached - this.info.startTimestamp / 1e6;
+    return all !== undefined && reached + slack < all ? all : undefined;
   }
 
   #frameSeconds(): number {
