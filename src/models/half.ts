@@ -34,3 +34,11 @@ export function floatToHalf(value: number): number {
   const rest = fraction & 0x1fff;
   return sign | (kept + (rest > 0x1000 || (rest === 0x1000 && kept & 1) ? 1 : 0));
 }
+
+let table: Float32Array | undefined;
+
+/** Every half's float, by its bits: reading a model of millions of numbers looks them up. 256 kB, made once. */
+export function halfTable(): Float32Array {
+  table ??= Float32Array.from({ length: 0x10000 }, (_, bits) => halfToFloat(bits));
+  return table;
+}

@@ -1,5 +1,5 @@
 import { BadInput } from '../errors.js';
-import { floatToHalf, halfToFloat } from './half.js';
+import { floatToHalf, halfTable } from './half.js';
 import type { Param } from './net.js';
 import { sizeOf } from './net.js';
 
@@ -33,8 +33,10 @@ function decode(type: string, bytes: Uint8Array): Float32Array {
   const count = bytes.byteLength / bytesOf[type]!;
   const out = new Float32Array(count);
   if (type === 'F32') for (let i = 0; i < count; i++) out[i] = view.getFloat32(4 * i, true);
-  else if (type === 'F16') for (let i = 0; i < count; i++) out[i] = halfToFloat(view.getUint16(2 * i, true));
-  else {
+  else if (type === 'F16') {
+    const floats = halfTable();
+    for (let i = 0; i < count; i++) out[i] = floats[view.getUint16(2 * i, true)]!;
+  } else {
     const bits = new Uint32Array(out.buffer);
     for (let i = 0; i < count; i++) bits[i] = view.getUint16(2 * i, true) << 16;
   }
