@@ -9,6 +9,7 @@ export interface Colors {
   readonly range: string | undefined;
   readonly transfer: string | undefined;
   readonly primaries: string | undefined;
+  readonly chromaLocation: string | undefined;
 }
 
 const told = (name: string | undefined) => (name === 'unknown' || name === 'reserved' ? undefined : name);
@@ -22,6 +23,7 @@ export function colorsOf(stream: ProbedStream, frame: ProbedFrame | undefined): 
     range: told(frame?.color_range) ?? told(stream.color_range),
     transfer: told(frame?.color_transfer) ?? told(stream.color_transfer),
     primaries: told(frame?.color_primaries) ?? told(stream.color_primaries),
+    chromaLocation: told(frame?.chroma_location),
   };
 }
 

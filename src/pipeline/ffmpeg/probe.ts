@@ -20,6 +20,9 @@ const stream = z.object({
   index: z.number().int().min(0).max(10_000),
   codec_type: text,
   codec_name: text,
+  codec_tag_string: text,
+  channels: count,
+  sample_rate: count,
   pix_fmt: text,
   width: count,
   height: count,
@@ -49,12 +52,18 @@ const frame = z.object({
   color_space: text,
   color_transfer: text,
   color_primaries: text,
+  chroma_location: text,
 });
 
 const answer = z.object({
   streams: z.array(stream).max(10_000).default([]),
   frames: z.array(frame).default([]),
-  format: z.object({ format_name: z.string().max(200), start_time: count, duration: count }),
+  format: z.object({
+    format_name: z.string().max(200),
+    start_time: count,
+    duration: count,
+    tags: z.record(z.string(), z.string()).optional().catch(undefined),
+  }),
 });
 
 export type ProbedStream = z.infer<typeof stream>;
@@ -106,7 +115,12 @@ export function refused(path: string, { ended }: Pick<Captured, 'ended'>, cause?
   const { errors, overtime, failure } = ended;
   if (failure) return new Unsupported('ffprobe cannot be started.', { cause: failure });
   if (overtime) return new BadInput(`${path} could not be read in time.`);
-  if (errors.has(/not on whitelist/i))
+  const codec = errors.lines.map((line) => /Codec \((\S+)\) not on whitelist/.exec(line)?.[1]).find(Boolean);
+  if (codec)
+    return new Unsupported(`${path} holds a stream of a kind that --media ffmpeg does not open (${codec}).`, {
+      hint: 'Leave out --media ffmpeg for files that you trust.',
+    });
+  if (errors.has(/Format not on whitelist/i))
     return new BadInput(`${path} is not a video file of a kind that --media ffmpeg opens.`, {
       hint: 'It opens MP4, MOV, Matroska, WebM, AVI, MPEG, FLV and Ogg files with usual codecs.',
     });

@@ -3,23 +3,46 @@ import type { Upright } from '../codec/upright.js';
 import { assumedColors, type Colors } from './color.js';
 import { type Ffmpeg, hasFilter } from './tool.js';
 
+/** Filters that bring wide colours to BT.709. */
+interface Narrowing {
+  /** What ffmpeg must have for it. */
+  readonly needs: readonly string[];
+  readonly filters: string;
+  /** The pixel format that leaves them. */
+  readonly format: string;
+}
+
 /**
- * Tone-maps PQ and HLG to what a BT.709 screen shows. The first is a filter of Jellyfin's builds and what the in-process
- * backend uses; the others come near it.
+ * Tone-maps PQ and HLG to what a BT.709 screen shows: `nits`, in cd/m², becomes the white of a page. The first is a
+ * filter of Jellyfin's builds and what the in-process backend uses; the second comes within 3 levels of it.
  */
-const TONE_MAPS = [
-  { needs: ['tonemapx'], filters: 'tonemapx=tonemap=mobius:t=bt709:m=bt709:p=bt709:r=tv:format=yuv420p' },
+const toneMaps = (nits: number): Narrowing[] => [
+  {
+    needs: ['tonemapx'],
+    filters: 'tonemapx=tonemap=mobius:t=bt709:m=bt709:p=bt709:r=tv:format=yuv420p',
+    format: 'yuv420p',
+  },
   {
     needs: ['zscale', 'tonemap'],
     filters:
-      'zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=709,tonemap=mobius,' +
-      'zscale=transfer=709:matrix=709:range=limited,format=yuv420p',
+      `zscale=transfer=linear:npl=${nits},format=gbrpf32le,tonemap=mobius:desat=0:peak=4.926,` +
+      'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv420p',
+    format: 'yuv420p',
   },
 ];
-/** BT.2020 is wider than what a BT.709 screen shows. */
-const NARROW_GAMUTS = [
-  { needs: ['zscale'], filters: 'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv444p' },
-];
+
+const NARROWINGS: Readonly<Record<'PQ' | 'HLG' | 'BT.2020', readonly Narrowing[]>> = {
+  PQ: toneMaps(203),
+  // The curve of HLG leaves its own mark on the middle greys.
+  HLG: toneMaps(270),
+  'BT.2020': [
+    {
+      needs: ['zscale'],
+      filters: 'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv444p',
+      format: 'yuv444p',
+    },
+  ],
+};
 
 interface Picture {
   readonly colors: Colors;
@@ -37,26 +60,42 @@ export async function toRgb(
   path: string,
   { colors, stand, signal }: Picture,
 ): Promise<string[]> {
+  const narrowing = await towardsSdr(tool, path, colors, signal);
+  const shown = narrowing ? { ...colors, format: narrowing.format, chromaLocation: undefined } : colors;
   return [
     ...assumedColors(colors),
-    ...(await towardsSdr(tool, path, colors, signal)),
+    ...(narrowing ? [narrowing.filters] : []),
     ...(stand.filters ? [stand.filters] : []),
-    `scale=${stand.width}:${stand.height}:flags=bicubic`,
+    `scale=${stand.width}:${stand.height}:${chroma(shown)}`,
     'format=gbrp',
     'shuffleplanes=2:0:1',
     'format=gbrp',
   ];
 }
 
-async function towardsSdr(tool: Ffmpeg, path: string, { transfer, primaries }: Colors, signal?: AbortSignal) {
-  const hdr = transfer === 'smpte2084' || transfer === 'arib-std-b67';
-  if (!hdr && primaries !== 'bt2020') return [];
-  for (const { needs, filters } of hdr ? TONE_MAPS : NARROW_GAMUTS) {
-    const present = await Promise.all(needs.map((name) => hasFilter(tool, name, signal)));
-    if (present.every(Boolean)) return [filters];
+/**
+ * How chroma, stored at half the size, grows to the size of luma: as the in-process backend has it. Its fast path for
+ * 8 bits repeats samples; otherwise they lie where H.264 and its kin put them, at the left, and are interpolated.
+ */
+const chroma = ({ format, chromaLocation }: Colors): string =>
+  /^yuvj?42[02]p$/.test(format)
+    ? 'flags=neighbor'
+    : `flags=bicubic${chromaLocation === 'center' ? '' : ':in_h_chr_pos=0'}`;
+
+/** @returns undefined for colours that need nothing. */
+async function towardsSdr(
+  tool: Ffmpeg,
+  path: string,
+  { transfer, primaries }: Colors,
+  signal?: AbortSignal,
+): Promise<Narrowing | undefined> {
+  const kind = transfer === 'smpte2084' ? 'PQ' : transfer === 'arib-std-b67' ? 'HLG' : 'BT.2020';
+  if (kind === 'BT.2020' && primaries !== 'bt2020') return undefined;
+  for (const narrowing of NARROWINGS[kind]) {
+    const present = await Promise.all(narrowing.needs.map((name) => hasFilter(tool, name, signal)));
+    if (present.every(Boolean)) return narrowing;
   }
-  const what = transfer === 'smpte2084' ? 'HDR (PQ)' : hdr ? 'HDR (HLG)' : 'BT.2020';
-  throw new Unsupported(`${path} is ${what} video, which this ffmpeg cannot convert.`, {
+  throw new Unsupported(`${path} has ${kind} colours, which this ffmpeg cannot convert.`, {
     hint: 'Use a build of ffmpeg with zscale (libzimg), or leave out --media ffmpeg.',
   });
 }
