@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -60,22 +60,27 @@ export function install() {
   writeFileSync(stamp, wanted);
 }
 
-/** Compiles src to dist when a source changed since the last time. */
+/** Compiles src to dist when a source changed since the last time; a dist that works stays until its successor does. */
 export function build() {
-  const stamp = join(root, 'dist', '.stamp');
+  const dist = join(root, 'dist');
   const sources = [...filesBelow(join(root, 'src')), join(root, 'tsconfig.json')];
   const wanted = hashOf(...sources.flatMap((file) => [file.slice(root.length), readFileSync(file)]));
-  if (readOr(stamp) === wanted) return;
+  if (readOr(join(dist, '.stamp')) === wanted) return;
   say('compiling …');
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const fresh = join(root, `dist.${process.pid}`);
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const { status } = spawnSync(process.execPath, [compiler, '--project', root], {
+  const options = ['--project', root, '--outDir', fresh];
+  const { status } = spawnSync(process.execPath, [compiler, ...options], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
-  if (status !== 0) stop('the sources do not compile; what the compiler said stands above.');
-  mkdirSync(join(root, 'dist'), { recursive: true });
-  writeFileSync(stamp, wanted);
+  if (status !== 0) {
+    rmSync(fresh, { recursive: true, force: true });
+    stop('the sources do not compile; what the compiler said stands above.');
+  }
+  writeFileSync(join(fresh, '.stamp'), wanted);
+  rmSync(dist, { recursive: true, force: true });
+  renameSync(fresh, dist);
 }
 
 /** Both, as `npm start` and `npm test` do first. */
