@@ -16,12 +16,12 @@ export interface EngineSuiteOptions {
   readonly tolerance?: { readonly mean: number; readonly max: number };
   /** The engine computes nothing, so only what it does with its callers is tested. */
   readonly numb?: boolean;
-  /** Compiling takes seconds on this engine: the reference is met on fewer nets. */
+  /** Every run takes seconds on this engine: the reference is met on fewer nets, fewer pictures are painted. */
   readonly slow?: boolean;
 }
 
 const size = { width: 20, height: 16 };
-const transform = transformNet({ base: 2, residuals: 1 });
+const transform = transformNet({ base: 2, residuals: 0 });
 const base = seededWeights(transform, 'net', 1);
 const style = (seed: number) => seededWeights(transform, 'style', seed);
 const meta = metaNet(transform, { hidden: 8, group: 4 });
@@ -68,7 +68,8 @@ export function describeEngine(
   open: () => Promise<Engine>,
   { skip, numb = false, slow = false, tolerance = { mean: 0.5, max: 3 } }: EngineSuiteOptions = {},
 ): void {
-  describe.skipIf(skip)(`engine ${name}${skip ? ` (${skip})` : ''}`, () => {
+  const timeout = slow ? 300_000 : 60_000;
+  describe.skipIf(skip)(`engine ${name}${skip ? ` (${skip})` : ''}`, { timeout }, () => {
     const pixels = seededPicture(size);
     let engine: Engine;
     let painter: Painter;
@@ -81,7 +82,7 @@ export function describeEngine(
       styler = await engine.styler(meta, metaWeights);
       one = await painter.bind(style(2));
       two = await painter.bind(style(3));
-    });
+    }, timeout);
     afterAll(() => engine?.[Symbol.asyncDispose]());
 
     const paint = async (picture: Pixels, bound: Bound): Promise<Uint8Array> =>
@@ -157,17 +158,18 @@ export function describeEngine(
     });
 
     it('answers calls that overlap', async () => {
-      const pictures = [1, 2, 3, 4].map((seed) => seededPicture(size, seed));
+      const pictures = (slow ? [1, 2] : [1, 2, 3, 4]).map((seed) => seededPicture(size, seed));
       const together = await Promise.all(pictures.map((picture) => paint(picture, one)));
       for (const [i, picture] of pictures.entries()) expect(together[i]).toEqual(await paint(picture, one));
     });
 
     it('makes style weights shaped as the TransformNet wants them, finite, for any size of picture', async () => {
-      for (const given of [
-        { width: 40, height: 23 },
+      const sizes = [
         { width: 5, height: 3 },
+        { width: 40, height: 23 },
         { width: 1, height: 1 },
-      ]) {
+      ];
+      for (const given of slow ? sizes.slice(0, 1) : sizes) {
         const weights = await styler.weights(seededPicture(given));
         expect([...weights.keys()].sort()).toEqual(styleParams(transform).sort());
         for (const [param, { shape, data }] of weights) {
@@ -205,7 +207,12 @@ export function describeEngine(
         ['a picture without sides', { width: 0, height: 0, data: new Uint8Array(0) }],
       ])('%s', async (_, wrong) => {
         await expect(painter.paint([{ pixels: wrong, style: one }])).rejects.toThrow(BadInput);
-        await expect(painter.paint([{ pixels, style: one }])).resolves.toHaveLength(1);
+      });
+
+      it('and paints on afterwards', async () => {
+        const wrong = { ...size, data: new Uint8Array(100) };
+        await expect(painter.paint([{ pixels: wrong, style: one }])).rejects.toThrow(BadInput);
+        expect(await paint(pixels, one)).toHaveLength(pixels.data.length);
       });
 
       it('a style that was disposed', async () => {
@@ -272,11 +279,11 @@ export function describeEngine(
       });
 
       const nets: [what: string, net: NetSpec][] = [
-        ['a MetaNet', meta],
         ['every op', everyOpNet()],
+        ['a MetaNet', meta],
         ['a MetaNet without hidden layer', metaNet(transform, { hidden: 0, group: 3 })],
       ];
-      it.each(slow ? nets.slice(0, 2) : nets)('on %s', async (_, net) => {
+      it.each(slow ? nets.slice(0, 1) : nets)('on %s', async (_, net) => {
         const own = seededWeights(net, 'net', 10);
         const picture = seededPicture({ width: 29, height: 22 }, 11);
         await using reader = await engine.styler(net, own);
