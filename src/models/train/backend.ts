@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { Unsupported } from '../../errors.js';
+import { isSoftwareGpu } from '../engines/gpu.js';
 import { startBackend, type TfBackend } from '../engines/tfjs-backend.js';
 import { registerGradientKernels } from '../engines/tfjs-kernels.js';
 
@@ -16,6 +17,8 @@ export type Backend = (typeof backends)[number];
  */
 export async function useBackend(wanted: Backend): Promise<TfBackend> {
   for (const name of wanted === 'auto' ? order : [wanted]) {
+    // An imitated graphics processor is far slower than WebAssembly on the processor that imitates it.
+    if (wanted === 'auto' && name === 'webgpu' && isSoftwareGpu()) continue;
     try {
       await startBackend(name);
     } catch (error) {
