@@ -3,6 +3,7 @@ import { type NetSpec, sizeOf } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
+import { type HalfResolution, halfResolution } from './half-resolution.js';
 import { onnxGraph } from './onnx-graph.js';
 import type { Feeds, Session } from './onnx-session.js';
 
@@ -20,8 +21,9 @@ export class OnnxBound implements Bound {
     readonly weights: Weights,
     session: Session,
   ) {
+    const fed = painter.folded?.fold(weights) ?? weights;
     this.feeds = Object.fromEntries(
-      [...weights].map(([name, { data, shape }]) => [name, session.floats(data, shape)]),
+      [...fed].map(([name, { data, shape }]) => [name, session.floats(data, shape)]),
     );
   }
 
@@ -38,7 +40,11 @@ export interface OnnxPainterOptions {
   readonly open: (graph: Uint8Array) => Promise<Session>;
   /** Whether a style that stays gets a graph with its weights as constants: 1.2 times as fast on processors. */
   readonly bakes: boolean;
+  /** Whether full-size layers run at half size: 1.6 times as fast on processors. */
+  readonly folds: boolean;
 }
+
+const outputs = ['picture'];
 
 const copied = (weights: Weights): Weights =>
   new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
@@ -50,16 +56,16 @@ export class OnnxPainter implements Painter {
 
   private constructor(
     readonly options: OnnxPainterOptions,
+    readonly folded: HalfResolution | undefined,
     readonly session: Session,
   ) {}
 
   /** Compiles the graph and paints one picture, so that the first frame finds all buffers in place. */
   static async open(options: OnnxPainterOptions): Promise<OnnxPainter> {
-    const { net, base, size, open } = options;
-    const painter = new OnnxPainter(
-      options,
-      await open(onnxGraph(net, { outputs: ['picture'], constants: base, size })),
-    );
+    const { net, base, size, open, folds } = options;
+    const folded = folds ? halfResolution(net, outputs, size) : undefined;
+    const graph = onnxGraph(net, { outputs, constants: base, size, folded });
+    const painter = new OnnxPainter(options, folded, await open(graph));
     try {
       await painter.#warm();
       return painter;
@@ -112,7 +118,8 @@ export class OnnxPainter implements Painter {
   async #bake(style: OnnxBound): Promise<void> {
     const { net, base, size, open } = this.options;
     const constants = new Map([...base, ...style.weights]);
-    const session = await open(onnxGraph(net, { outputs: ['picture'], constants, size }));
+    const { folded } = this;
+    const session = await open(onnxGraph(net, { outputs, constants, size, folded }));
     if (this.session.closed || !style.feeds) return session.close();
     const before = this.#baked;
     this.#baked = { style, session };

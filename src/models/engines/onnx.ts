@@ -65,7 +65,8 @@ class OnnxEngine implements Engine {
     checkSize(net, size);
     checkWeights(base, net, 'net');
     const open = (graph: Uint8Array) => this.#open('painter', graph);
-    return OnnxPainter.open({ net, base, size, open, bakes: this.device === 'cpu' });
+    const onProcessor = this.device === 'cpu';
+    return OnnxPainter.open({ net, base, size, open, bakes: onProcessor, folds: onProcessor });
   }
 
   async styler(net: NetSpec, base: Weights): Promise<Styler> {

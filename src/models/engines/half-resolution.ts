@@ -1,0 +1,245 @@
+import { inputsOf, type NetSpec, type Node, type NodeOf, nodesFor, type Param } from '../net.js';
+import type { Size } from '../pixels.js';
+import type { Tensor, Weights } from '../weights.js';
+import {
+  type Axis,
+  axisOf,
+  type Folding,
+  foldBias,
+  foldedShape,
+  foldFilters,
+  isPlain,
+  type Phases,
+  paddedCells,
+  plain,
+  samePhases,
+} from './phases.js';
+import { type Shape, shapesOf } from './shapes.js';
+
+/** Ops on pictures folded into cells (see `phases.ts`), which stand in for ops of the net. */
+export interface CellOps {
+  /** A convolution with reflection padding whose params are folded. */
+  cellConv: {
+    readonly in: string;
+    readonly weight: string;
+    readonly bias?: string;
+    readonly folding: Folding;
+    readonly rows: Axis;
+    readonly columns: Axis;
+  };
+  /** Instance norm over all phases of a channel together. */
+  cellNorm: Omit<NodeOf<'instanceNorm'>, 'op' | 'out'> & { readonly phases: Phases };
+  /** Cells back to the picture that they stand for. */
+  unfold: { readonly in: string; readonly phases: Phases };
+}
+export type CellNode = {
+  [K in keyof CellOps]: CellOps[K] & { readonly op: K; readonly out: string };
+}[keyof CellOps];
+export type CellNodeOf<K extends keyof CellOps> = Extract<CellNode, { op: K }>;
+
+/** A net with its full-size layers at half size and less, exactly: what it computes differs by rounding alone. */
+export interface HalfResolution {
+  readonly nodes: readonly (Node | CellNode)[];
+  /** Params as the folded graph wants them. */
+  readonly params: Readonly<Record<string, Param>>;
+  /** Shape of each tensor, in cells where it is folded. */
+  readonly shapes: ReadonlyMap<string, Shape>;
+  /** Names of the net's outputs; each is a plain tensor. */
+  readonly outputs: Readonly<Record<string, string>>;
+  /** The same weights as the folded graph wants them; those that it does not fold are passed on. */
+  fold(weights: Weights): Weights;
+}
+
+/** A layer of so few channels leaves most of a vector empty. */
+const FEW_CHANNELS = 4;
+const half: Phases = { y: 2, x: 2 };
+/** Three channels in eight phases fill vectors of 8 and 24, where four phases would leave a quarter empty. */
+const output: Phases = { y: 4, x: 2 };
+
+type Conv = NodeOf<'conv'>;
+const keepsItsSize = ({ pad, padMode }: Conv, [, , height, width]: readonly number[]) =>
+  padMode === 'reflect' && height === width && height! % 2 === 1 && pad === (height! - 1) / 2;
+
+/** How a convolution is folded, if it gains: input and output as the layers around it have them. */
+function foldingOf(node: Conv, weight: readonly number[], from: Phases, repeat: number): Folding | undefined {
+  const [out, channels, size] = weight as [number, number, number];
+  const { stride } = node;
+  if (!keepsItsSize(node, weight)) return undefined;
+  if (repeat === 2)
+    return size === 3 && stride === 1 ? { size, stride, repeat, from: plain, to: half } : undefined;
+  if (isPlain(from))
+    return channels <= FEW_CHANNELS && size > 3 && stride === 1
+      ? { size, stride, repeat, from, to: half }
+      : undefined;
+  if (stride === 2 && size === 3) return { size, stride, repeat, from, to: plain };
+  return out <= FEW_CHANNELS && size > 3 && stride === 1
+    ? { size, stride, repeat, from, to: output }
+    : undefined;
+}
+
+/** Rewrites nodes one after the other, keeping in mind which tensors are folded. */
+class Folder {
+  readonly nodes: (Node | CellNode)[] = [];
+  readonly params: Record<string, Param>;
+  readonly folds = new Map<string, (tensor: Tensor) => Tensor>();
+  readonly #phases = new Map<string, Phases>();
+  readonly #repeats = new Map<string, string>();
+  readonly #unfolded = new Map<string, string>();
+
+  constructor(
+    readonly net: NetSpec,
+    readonly shapes: ReadonlyMap<string, Shape>,
+    readonly source: readonly Node[],
+  ) {
+    this.params = { ...net.params };
+  }
+
+  phases(name: string): Phases {
+    return this.#phases.get(name) ?? plain;
+  }
+
+  /** The tensor as a plain picture, unfolded once however many ask. */
+  unfolded(name: string): string {
+    const phases = this.phases(name);
+    if (isPlain(phases)) return name;
+    const out = `${name}/unfolded`;
+    if (!this.#unfolded.has(name)) this.nodes.push({ op: 'unfold', in: name, phases, out });
+    this.#unfolded.set(name, out);
+    return out;
+  }
+
+  /** Shape of every tensor as it stands in the rewritten net. */
+  foldedShapes(): Map<string, Shape> {
+    const shapes = new Map(this.shapes);
+    for (const [name, { x, y }] of this.#phases) {
+      const [channels, height, width] = this.shapes.get(name)! as [number, number, number];
+      shapes.set(name, [channels * x * y, height / y, width / x]);
+    }
+    for (const [name, out] of this.#unfolded) shapes.set(out, this.shapes.get(name)!);
+    return shapes;
+  }
+
+  step(node: Node): void {
+    if (node.op === 'upsample' && this.#vanishes(node)) this.#repeats.set(node.out, node.in);
+    else if (!(node.op === 'conv' && this.#conv(node))) this.#other(node);
+  }
+
+  /** Whether an upsampling is read by folded convolutions alone, which repeat the pixels themselves. */
+  #vanishes({ in: input, out, scale }: NodeOf<'upsample'>): boolean {
+    const readers = this.source.filter((node) => inputsOf(node).includes(out));
+    return (
+      scale === 2 &&
+      !Object.values(this.net.outputs).includes(out) &&
+      readers.every((node) => node.op === 'conv' && this.#folding(node, input, 2) !== undefined)
+    );
+  }
+
+  #folding(node: Conv, input: string, repeat: number): Folding | undefined {
+    const from = repeat === 1 ? this.phases(input) : plain;
+    const folding = foldingOf(node, this.net.params[node.weight]!.shape, from, repeat);
+    if (!folding || this.#shared(node)) return undefined;
+    const sides = (name: string) => this.shapes.get(name)! as [number, number, number];
+    const [, height, width] = sides(input);
+    const [, outHeight, outWidth] = sides(node.out);
+    const fits = (direction: 'y' | 'x', side: number, outSide: number) =>
+      side * repeat === outSide * node.stride &&
+      outSide % folding.to[direction] === 0 &&
+      paddedCells(folding, direction, side / from[direction]);
+    return fits('y', height, outHeight) && fits('x', width, outWidth) ? folding : undefined;
+  }
+
+  /** Whether another node reads the same params, so that they cannot be folded for this one. */
+  #shared({ weight, bias }: Conv): boolean {
+    const reads = (node: Node, name: string) =>
+      Object.entries(node).some(([key, value]) => key !== 'out' && value === name);
+    return [weight, bias].some((name) => name && this.source.filter((node) => reads(node, name)).length > 1);
+  }
+
+  #conv(node: Conv): boolean {
+    const before = this.#repeats.get(node.in);
+    const input = before ?? node.in;
+    const folding = this.#folding(node, input, before ? 2 : 1);
+    if (!folding) return false;
+    const [rows, columns] = [axisOf(folding, 'y')!, axisOf(folding, 'x')!];
+    const { weight, bias, out } = node;
+    this.#fold(weight, foldedShape(this.net.params[weight]!.shape, rows, columns), (tensor) =>
+      foldFilters(tensor, rows, columns),
+    );
+    const { x, y } = folding.to;
+    if (bias)
+      this.#fold(bias, [this.net.params[bias]!.shape[0]! * x * y], (tensor) => foldBias(tensor, folding.to));
+    const from = isPlain(folding.from) ? this.unfolded(input) : input;
+    this.nodes.push({
+      op: 'cellConv',
+      in: from,
+      weight,
+      ...(bias ? { bias } : {}),
+      folding,
+      rows,
+      columns,
+      out,
+    });
+    if (!isPlain(folding.to)) this.#phases.set(out, folding.to);
+    return true;
+  }
+
+  #fold(name: string, shape: readonly number[], fold: (tensor: Tensor) => Tensor): void {
+    this.params[name] = { ...this.net.params[name]!, shape };
+    this.folds.set(name, fold);
+  }
+
+  #other(node: Node): void {
+    const phases = 'in' in node ? this.phases(node.in) : plain;
+    switch (node.op) {
+      case 'relu':
+      case 'tanh':
+      case 'sigmoid':
+      case 'affine':
+      case 'dropout':
+      case 'toRgb8':
+        this.nodes.push(node);
+        this.#phases.set(node.out, phases);
+        return;
+      case 'instanceNorm':
+        this.nodes.push(isPlain(phases) ? node : { ...node, op: 'cellNorm', phases });
+        this.#phases.set(node.out, phases);
+        return;
+      case 'add': {
+        const same = samePhases(phases, this.phases(node.with));
+        this.nodes.push(
+          same ? node : { ...node, in: this.unfolded(node.in), with: this.unfolded(node.with) },
+        );
+        if (same) this.#phases.set(node.out, phases);
+        return;
+      }
+      case 'concat':
+        this.nodes.push({ ...node, ins: node.ins.map((name) => this.unfolded(name)) });
+        return;
+      default:
+        this.nodes.push({ ...node, in: this.unfolded(node.in) });
+    }
+  }
+}
+
+/**
+ * The part of a net that some outputs need, folded for pictures of one size; undefined where nothing of it gains.
+ */
+export function halfResolution(
+  net: NetSpec,
+  outputs: readonly string[],
+  size: Size,
+): HalfResolution | undefined {
+  const shapes = shapesOf(net, size);
+  const folder = new Folder(net, shapes, nodesFor(net, outputs));
+  for (const node of folder.source) folder.step(node);
+  if (folder.folds.size === 0) return undefined;
+  const outs = Object.fromEntries(outputs.map((name) => [name, folder.unfolded(net.outputs[name]!)]));
+  return {
+    outputs: outs,
+    nodes: folder.nodes,
+    params: folder.params,
+    shapes: folder.foldedShapes(),
+    fold: (weights) =>
+      new Map([...weights].map(([name, tensor]) => [name, folder.folds.get(name)?.(tensor) ?? tensor])),
+  };
+}
