@@ -119,7 +119,8 @@ export function patternNumber({ data, width, height }: Pixels): number {
   const row = (height - 1 - ((Math.max(1, height >> 4) - 1) >> 1)) * width;
   let number = 0;
   for (let bit = 0; bit < BITS; bit++) {
-    const x = Math.floor(((bit + 0.5) * width) / BITS);
+    const [from, to] = [bit, bit + 1].map((edge) => Math.ceil((edge * width) / BITS));
+    const x = (from! + to! - 1) >> 1;
     if (data[row + x]! > 127) number |= 1 << bit;
   }
   return number;
