@@ -19,8 +19,6 @@ const backends: Record<MediaBackend['name'], () => Promise<MediaBackend>> = {
   ffmpeg: async () => {
     const [{ openFfmpegSource }, { openFfmpegSink }] = await Promise.all([
       import('./sources/ffmpeg.js'),
-      // biome-ignore lint/suspicious/noTsIgnore: gone as soon as this file stands
-      // @ts-ignore
       import('./sinks/ffmpeg.js'),
     ]);
     return { name: 'ffmpeg', openSource: openFfmpegSource, openSink: openFfmpegSink };

@@ -27,7 +27,13 @@ describe('chapters', () => {
   ] as const) {
     it(`take the place of a tag in .${extension}, among other tags, and every packet stays`, async () => {
       const tags = { title: 'T', genre: 'G', comment: 'C' };
-      const given = { extension, encoder, encoderOptions: {}, tags, audio: [extension === 'webm' ? 'libopus' : 'aac'] };
+      const given = {
+        extension,
+        encoder,
+        encoderOptions: {},
+        tags,
+        audio: [extension === 'webm' ? 'libopus' : 'aac'],
+      };
       const plain = await probe(await clip(given));
       const found = await probe(await clip({ ...given, chapters }));
       expect(found.chapters.map(({ start }) => start)).toEqual([0, 200_000]);
