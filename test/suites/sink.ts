@@ -369,6 +369,18 @@ export function describeSink(name: string, open: MediaBackend['openSink'], skips
         expect((await read(at('out.webm'))).times).toEqual(steady(50));
       });
 
+      test('uncompressed sound becomes AAC in .mp4, which no player reads otherwise, and is kept in .mov', async () => {
+        const source = await long({ extension: 'mov', audio: ['pcm_s16le'] });
+        expect((await write(at('out.mp4'), { times: steady(50), copyFrom: source })).join()).toMatch(
+          /becomes aac/,
+        );
+        const sound = await packets(at('out.mp4'), 'audio');
+        expect(sound.codec).toBe('aac');
+        expect(sound.packets.length).toBeGreaterThan(80);
+        expect(await write(at('out.mov'), { times: steady(50), copyFrom: source })).toEqual([]);
+        expect((await packets(at('out.mov'), 'audio')).codec).toBe('pcm_s16le');
+      });
+
       test('sound that outlasts the pictures is whole', async () => {
         const source = await long();
         await write(at('out.mp4'), { times: steady(10), copyFrom: source });
