@@ -2,12 +2,11 @@ import { basename } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Interrupted, LivebrushError } from '../errors.js';
 import { print, tell } from '../log.js';
-import type { Picture } from '../models/picture.js';
 import type { PictureFormat } from '../models/picture-format.js';
 import type { Pixels, Size } from '../models/pixels.js';
+import { type Easel, paintPicture } from './image-one.js';
 import { planTasks, type Task } from './image-tasks.js';
 import { count, type LookOptions, type SizeWish, size, withLook } from './options.js';
-import { checkOutput } from './paths.js';
 import { type Programme, playProgramme, readProgramme } from './programme.js';
 import { clock, openProgress } from './progress.js';
 import { fitted } from './sizes.js';
@@ -40,30 +39,6 @@ export interface ImageResult {
 
 /** What `auto` measures engines at, before it is shrunk to the working size. */
 const TYPICAL: Size = { width: 1600, height: 1200 };
-/** Largest file read, in bytes. */
-const MAX_BYTES = 200e6;
-
-/** Resizes an opacity plane like the picture it belongs to. */
-async function resizeAlpha(alpha: Uint8Array, from: Size, to: Size): Promise<Uint8Array> {
-  const { resizePicture } = await import('../models/picture.js');
-  const data = new Uint8Array(3 * alpha.length);
-  for (const channel of [0, 1, 2]) data.set(alpha, channel * alpha.length);
-  return (await resizePicture({ data, ...from }, to)).data.slice(0, to.width * to.height);
-}
-
-async function shrink(
-  { pixels, alpha }: Picture,
-  wish: SizeWish | undefined,
-): Promise<Pick<Picture, 'pixels' | 'alpha'>> {
-  const { width, height } = pixels;
-  const to = wish === undefined ? { width, height } : fitted(pixels, wish);
-  if (to.width === width && to.height === height) return { pixels, alpha };
-  const { resizePicture } = await import('../models/picture.js');
-  return {
-    pixels: await resizePicture(pixels, to),
-    alpha: alpha && (await resizeAlpha(alpha, { width, height }, to)),
-  };
-}
 
 /** What a painting says of itself. */
 function describe({ mood }: Programme, studio: Studio): string {
@@ -77,31 +52,15 @@ function describe({ mood }: Programme, studio: Studio): string {
   return `Painted by Livebrush: ${[styles.join(' and '), `model ${studio.model.card.name}`, ...extras].join(', ')}`;
 }
 
-interface Easel {
-  readonly stylize: (pixels: Pixels) => Promise<Pixels>;
-  readonly description: string;
-  readonly options: ImageOptions;
-}
-
-async function paintOne({ input, output }: Task, easel: Easel): Promise<Size> {
-  const { readPicture, writePicture } = await import('../models/picture.js');
-  const { options } = easel;
-  await checkOutput(input, output, options.overwrite);
-  const limits = { maxPixels: options.maxPixels, maxBytes: MAX_BYTES };
-  const { pixels, alpha } = await shrink(
-    await readPicture(input, { alpha: 'apart', ...limits }),
-    options.size,
-  );
-  const painting = await easel.stylize(pixels);
-  const { description } = easel;
-  await writePicture(output, painting, { alpha, description, overwrite: options.overwrite ?? false });
-  return { width: painting.width, height: painting.height };
-}
-
 /** Paints one picture after the other; a bad one is told in its outcome and does not stop the others. */
-async function paintAll(tasks: readonly Task[], easel: Easel, signal: AbortSignal): Promise<ImageOutcome[]> {
+async function paintAll(
+  tasks: readonly Task[],
+  easel: Easel,
+  json: boolean,
+  signal: AbortSignal,
+): Promise<ImageOutcome[]> {
   const outcomes: ImageOutcome[] = [];
-  const progress = await openProgress({ total: tasks.length, unit: 'pictures', json: easel.options.json });
+  const progress = await openProgress({ total: tasks.length, unit: 'pictures', json });
   const began = performance.now();
   const secondsSince = (start: number) => Number(((performance.now() - start) / 1000).toFixed(3));
   try {
@@ -109,7 +68,7 @@ async function paintAll(tasks: readonly Task[], easel: Easel, signal: AbortSigna
       signal.throwIfAborted();
       const start = performance.now();
       try {
-        const painted = await paintOne(task, easel);
+        const painted = await paintPicture(task, easel);
         outcomes.push({ ...task, ...painted, seconds: secondsSince(start) });
       } catch (error) {
         if (!(error instanceof LivebrushError) || error instanceof Interrupted || tasks.length === 1)
@@ -157,7 +116,7 @@ export async function paintPictures(
     return { data, width, height };
   };
   const easel = { stylize, description: describe(programme, studio), options };
-  const pictures = await paintAll(tasks, easel, signal);
+  const pictures = await paintAll(tasks, easel, options.json ?? false, signal);
   const failed = pictures.filter((picture) => 'error' in picture).length;
   return {
     pictures,

@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Usage } from '../errors.js';
 import { writeFailure } from '../models/files.js';
 
@@ -12,7 +13,8 @@ export async function sameFile(a: string, b: string): Promise<boolean> {
 
 /**
  * Refuses an output early, before any work is done for it.
- * @throws Usage when it is the input itself, CannotWrite when it exists and may not be replaced.
+ * @throws Usage when it is the input itself, CannotWrite when it exists and may not be replaced, or when its folder
+ * is not there or may not be written to.
  */
 export async function checkOutput(input: string, output: string, overwrite = false): Promise<void> {
   if (await sameFile(input, output))
@@ -20,4 +22,7 @@ export async function checkOutput(input: string, output: string, overwrite = fal
   const there = await about(output);
   if (there?.isDirectory()) throw writeFailure(output, Object.assign(new Error(output), { code: 'EISDIR' }));
   if (there && !overwrite) throw writeFailure(output, Object.assign(new Error(output), { code: 'EEXIST' }));
+  await access(dirname(output), constants.W_OK).catch((cause: unknown) => {
+    throw writeFailure(output, cause);
+  });
 }

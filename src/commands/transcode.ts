@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { BadInput, Usage } from '../errors.js';
+import { BadInput, Unsupported, Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { MediaBackend, MediaInfo, MediaSink, MediaSource, VideoCodec } from '../pipeline/media.js';
 import { Meter, type MeterReport } from '../pipeline/meter.js';
@@ -32,6 +32,7 @@ export interface TranscodeResult extends MeterReport {
   readonly output: string;
   readonly width: number;
   readonly height: number;
+  readonly codec: VideoCodec;
   /** What could not go along or had to be re-encoded. */
   readonly notes: readonly string[];
   /** What is wrong with the input, when only a part of it could be read. */
@@ -51,11 +52,16 @@ interface Resampling extends AsyncDisposable {
   readonly resample: Resample;
 }
 
-/** What resamples frames: FFmpeg in this process, or libvips where FFmpeg runs apart from it. */
-async function openResampling(media: MediaBackend['name']): Promise<Resampling> {
-  if (media === 'node-av') return (await import('../pipeline/codec/scale.js')).openScaler();
-  const { resizePicture } = await import('../models/picture.js');
-  return { resample: resizePicture, async [Symbol.asyncDispose]() {} };
+/** What resamples frames: swscale, or libvips where node-av is missing and an ffmpeg beside us does the rest. */
+async function openResampling(): Promise<Resampling> {
+  try {
+    const { openScaler } = await import('../pipeline/codec/scale.js');
+    return await openScaler();
+  } catch (error) {
+    if (!(error instanceof Unsupported)) throw error;
+    const { resizePicture } = await import('../models/picture.js');
+    return { resample: resizePicture, async [Symbol.asyncDispose]() {} };
+  }
 }
 
 /** A sink that refuses to finish without a frame: such a file would be of no use. */
@@ -78,7 +84,6 @@ interface Painting {
   readonly studio: Studio;
   readonly meter: Meter;
   readonly progress: Progress;
-  readonly media: MediaBackend['name'];
   readonly signal: AbortSignal;
 }
 
@@ -89,16 +94,17 @@ async function paint({ source, sink, sizes, programme, studio, ...rest }: Painti
     import('../pipeline/stages/resize.js'),
     import('../pipeline/stages/stylize.js'),
   ]);
-  await using first = await openResampling(rest.media);
-  await using second = await openResampling(rest.media);
   const { output, work } = sizes;
+  const [resizes, scales] = [!sameSize(source.info, output), !sameSize(output, work)];
+  await using first = resizes ? await openResampling() : undefined;
+  await using second = scales ? await openResampling() : undefined;
   await using stylize = new Stylize({
     open: (wanted) => studio.batcher.lease(wanted),
     stride: studio.stride,
     look: await playProgramme(programme, studio),
-    ...(sameSize(output, work) ? {} : { work: { sizeFor: () => work, resample: second.resample } }),
+    ...(second ? { work: { sizeFor: () => work, resample: second.resample } } : {}),
   });
-  const stages = sameSize(source.info, output) ? [stylize] : [resize(output, first.resample), stylize];
+  const stages = first ? [resize(output, first.resample), stylize] : [stylize];
   const { progress, meter, signal } = rest;
   const onFrame = () => progress.update(meter.frames, meter.recentFps);
   await run({ source, stages, sink, signal, meter, onFrame });
@@ -118,8 +124,12 @@ export async function transcodeFile(
   if (toMs !== undefined && toMs <= (fromMs ?? 0))
     throw new Usage('There is nothing between --from and --to.');
   await checkOutput(input, output, overwrite);
+  const [{ codecFor, containerOf }, { openBackend }] = await Promise.all([
+    import('../pipeline/containers.js'),
+    import('../pipeline/backends.js'),
+  ]);
+  const codec = codecFor(output, containerOf(output), options.codec);
   const programme = await readProgramme(options);
-  const { openBackend } = await import('../pipeline/backends.js');
   const backend = await openBackend(media);
   await using source = await backend.openSource(input, { fromMs, toMs, signal });
   const { info } = source;
@@ -131,7 +141,7 @@ export async function transcodeFile(
   const { timeBase, frameRate } = info;
   await using sink = await backend.openSink(output, {
     ...{ width, height, timeBase, frameRate, pixelAspect: sizes.pixelAspect },
-    ...{ codec: options.codec, copyFrom: input, fromMs, toMs, overwrite, signal },
+    ...{ codec, copyFrom: input, fromMs, toMs, overwrite, signal },
   });
   const meter = new Meter();
   const progress = await openProgress({
@@ -141,14 +151,14 @@ export async function transcodeFile(
   });
   const counted = atLeastOne(sink, meter, `${input} has no frame ${fromMs ? 'in that part' : 'to paint'}.`);
   try {
-    await paint({ source, sink: counted, sizes, programme, studio, meter, progress, media, signal });
+    await paint({ source, sink: counted, sizes, programme, studio, meter, progress, signal });
   } finally {
     progress.stop();
   }
   return {
     ...meter.report(),
     ...{ engine: studio.engine.name, model: studio.model.card.name, styles: studio.used, media },
-    ...{ input, output, width, height, notes: sink.notes },
+    ...{ input, output, width, height, codec, notes: sink.notes },
     ...(source.damage === undefined ? {} : { damage: source.damage }),
   };
 }
