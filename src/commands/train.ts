@@ -13,6 +13,8 @@ interface Given {
   readonly backend: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
   readonly resume?: boolean;
   readonly name?: string;
+  readonly data?: string[];
+  readonly licence?: string;
   readonly set: Record<string, unknown>;
   readonly json?: boolean;
   readonly [key: string]: unknown;
@@ -63,7 +65,10 @@ async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void
       .toLowerCase()
       .replace(/[^a-z0-9-]+/g, '-');
   const result = await trainMeta(
-    { content: given.content, style: given.style, loss: given.loss, out: given.out, name },
+    {
+      ...{ content: given.content, style: given.style, loss: given.loss, out: given.out },
+      ...{ name, data: given.data, licence: given.licence },
+    },
     options,
     { resume: given.resume ?? false, signal },
   );
@@ -96,6 +101,8 @@ export const train = (parent: Command, signal: AbortSignal): void => {
     .option('--seed <n>', 'seed of everything random', number)
     .option('--set <key=value>', 'any other option of the recipe (repeatable)', setting, {})
     .option('--name <name>', "the model's name (default: the folder's)")
+    .option('--data <text>', "what it is trained on, for the model's header (repeatable)", gather)
+    .option('--licence <text>', "the model's licence, for its header")
     .option('--resume', 'go on from the newest checkpoint in --out')
     .addOption(
       new Option('--backend <name>', 'what computes')

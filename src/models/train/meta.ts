@@ -1,3 +1,4 @@
+import { basename, resolve } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Interrupted, LivebrushError } from '../../errors.js';
 import { batches, toTensor } from './batches.js';
@@ -21,6 +22,10 @@ export interface TrainFiles {
   readonly out: string;
   /** Name of the model. */
   readonly name: string;
+  /** What the pictures are, in words, for the model's header; the folders' names unless told. */
+  readonly data?: readonly string[];
+  /** Licence of the model, for its header. */
+  readonly licence?: string;
 }
 
 async function openPictures({ content, style }: TrainFiles, options: TrainOptions, split: Split) {
@@ -29,6 +34,9 @@ async function openPictures({ content, style }: TrainFiles, options: TrainOption
     Pictures.open(folders, { name, split, holdout, seed, size, cacheMb: Math.ceil(cacheMb / 2) });
   return { content: await open(content, 'content'), style: await open(style, 'style') };
 }
+
+const namesOf = ({ content, style }: TrainFiles): string[] =>
+  [...content, ...style].map((folder) => basename(resolve(folder)));
 
 /**
  * Trains a MetaNet and its TransformNet together (Shen et al. 2018, arXiv 1709.04111), every sample of a batch with
@@ -45,7 +53,8 @@ export async function trainMeta(
   const heldOut = await openPictures(files, options, 'held-out');
   const data = { content: pictures.content.fingerprint, style: pictures.style.fingerprint };
   const networks = await loadLossNetworks(files.loss, [...options.styleLayers, ...options.contentLayers]);
-  using training = await Training.open(files.out, files.name, options, { resume, data });
+  const header = { data: files.data ?? namesOf(files), licence: files.licence ?? 'not stated' };
+  using training = await Training.open(files.out, files.name, options, { resume, data, header });
   const { nets, adam } = training;
   await using journal = await Journal.open(files.out, options.steps, show);
   const evaluation = await Evaluation.open(nets, networks, heldOut, options);

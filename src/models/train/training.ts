@@ -15,6 +15,12 @@ import { Random } from './random.js';
 /** Fingerprints of the pictures that are trained on. */
 export type DataPrints = TrainState['data'];
 
+/** What the person who trains says of the model. */
+export interface ModelHeader {
+  readonly data: readonly string[];
+  readonly licence: string;
+}
+
 /** Tensors that a checkpoint holds beside those of the optimiser. */
 const bare = (weights: Weights): Map<string, Tensor> =>
   new Map([...weights].filter(([name]) => !name.startsWith('adam.')));
@@ -63,6 +69,7 @@ export class Training implements Disposable {
     readonly nets: Nets,
     readonly adam: Adam,
     private random: Random,
+    private header: ModelHeader,
   ) {}
 
   /**
@@ -73,7 +80,7 @@ export class Training implements Disposable {
     folder: string,
     name: string,
     options: TrainOptions,
-    { resume, data }: { resume: boolean; data: DataPrints },
+    { resume, data, header }: { resume: boolean; data: DataPrints; header: ModelHeader },
   ): Promise<Training> {
     const nets = buildNets(options);
     const found = await newestCheckpoint(join(folder, 'checkpoints'));
@@ -85,7 +92,7 @@ export class Training implements Disposable {
     const params = found ? bare(found.weights) : initialParams(nets, options.seed);
     const adam = new Adam(toVariables(params), options);
     const random = found ? new Random(found.state.random) : Random.from(options.seed, 'training');
-    const training = new Training(folder, name, options, nets, adam, random);
+    const training = new Training(folder, name, options, nets, adam, random, header);
     if (!found) return training;
     assign(adam.mean, withPrefix(found.weights, 'adam.mean/'));
     assign(adam.square, withPrefix(found.weights, 'adam.square/'));
@@ -128,9 +135,8 @@ export class Training implements Disposable {
       name: this.name,
       ...cardOptions(options),
       training: { step, seconds: Math.round(seconds), skips, heldOut: this.losses, options },
-      data: [],
+      ...{ data: [...this.header.data], licence: this.header.licence },
       date: new Date().toISOString().slice(0, 10),
-      licence: 'MIT',
     };
     const nets = { base: withPrefix(params, 'transform/'), metaWeights: withPrefix(params, 'meta/') };
     await writeWhole(this.modelPath, writeModel(card, nets));
