@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 const PROTOCOLS = 'file';
 
 /** Containers that hold their own media. No playlists, no concat scripts, no device, picture or text formats. */
-const DEMUXERS = ['mov', 'matroska', 'webm', 'avi', 'mpegts', 'mpeg', 'flv', 'ogg', 'nut'];
+const DEMUXERS = ['mov', 'matroska', 'webm', 'avi', 'mpegts', 'mpeg', 'flv', 'ogg'];
 
 /**
  * Names of decoders, not of codecs: a build has its own for some codecs. ffprobe opens one for each stream of a file,

@@ -5,12 +5,12 @@ import { type Container, codecFor, containerOf } from '../containers.js';
 import { allowedOnly, fileUrl } from '../ffmpeg/allow.js';
 import { machineFault, startFfmpeg } from '../ffmpeg/command.js';
 import { type Companions, companionOptions, planCompanions } from '../ffmpeg/companions.js';
-import { checkEncoder, codedSize, containerOptions, videoOptions } from '../ffmpeg/encoding.js';
+import { codedSize, containerOptions, encoderFor, type Settings, videoOptions } from '../ffmpeg/encoding.js';
 import { nutFrameHeader, nutHeader } from '../ffmpeg/nut-writer.js';
 import type { Ended, IsolatedProcess } from '../ffmpeg/process.js';
 import { type Ffmpeg, findFfmpeg } from '../ffmpeg/tool.js';
 import type { Frame } from '../frame.js';
-import type { MediaSink, MediaSinkOptions, VideoCodec } from '../media.js';
+import type { MediaSink, MediaSinkOptions } from '../media.js';
 import { cannotWrite, PartFile } from './part-file.js';
 
 /**
@@ -24,11 +24,11 @@ export async function openFfmpegSink(path: string, options: MediaSinkOptions): P
   const codec = codecFor(path, container, options.codec);
   if (signal?.aborted) throw new Interrupted();
   const tool = await findFfmpeg(signal);
-  await checkEncoder(tool, path, codec, signal);
+  const settings = await encoderFor(tool, path, codec, options);
   const part = await PartFile.open(path, options.overwrite);
   try {
     const companions = copyFrom ? await planCompanions(tool, copyFrom, container, signal) : undefined;
-    return new FfmpegSink(path, options, { tool, container, codec, part, companions });
+    return new FfmpegSink(path, options, { tool, container, settings, part, companions });
   } catch (error) {
     await part[Symbol.asyncDispose]();
     throw error;
@@ -38,7 +38,7 @@ export async function openFfmpegSink(path: string, options: MediaSinkOptions): P
 interface Parts {
   readonly tool: Ffmpeg;
   readonly container: Container;
-  readonly codec: VideoCodec;
+  readonly settings: Settings;
   readonly part: PartFile;
   readonly companions: Companions | undefined;
 }
@@ -64,14 +64,21 @@ class FfmpegSink implements MediaSink {
     this.#options = options;
     this.#parts = parts;
     this.notes = [...(parts.companions?.notes ?? [])];
-    const { width, height } = codedSize(parts.codec, options);
+    const { width, height } = codedSize(parts.settings, options);
     if (width !== options.width || height !== options.height)
       this.notes.push(
-        `Pictures are stored as ${width}x${height}, their last row or column repeated: ${parts.codec} knows even sizes only.`,
+        `Pictures are stored as ${width}x${height}, their last row or column repeated: ${parts.settings.encoder} knows even sizes only.`,
       );
   }
 
-  async write(frame: Frame): Promise<void> {
+  write(frame: Frame): Promise<void> {
+    const written = this.#write(frame);
+    // Whoever closes the sink in the midst of a write may not care for its end.
+    written.catch(() => undefined);
+    return written;
+  }
+
+  async #write(frame: Frame): Promise<void> {
     using held = frame;
     await this.#turn(() => this.#put(held));
   }
@@ -122,14 +129,14 @@ class FfmpegSink implements MediaSink {
   }
 
   #build(command: FfmpegCommand): FfmpegCommand {
-    const { container, codec, part, companions } = this.#parts;
+    const { container, settings, part, companions } = this.#parts;
     const { fromMs, toMs } = this.#options;
     command.input('pipe:0').inputOptions(
       ...['-nostdin', '-hide_banner', '-loglevel', 'level+error', '-protocol_whitelist', 'pipe', '-f', 'nut'],
       // All there is to know stands in the header: nothing need be buffered to find it out.
       ...['-probesize', '32', '-analyzeduration', '0', '-fpsprobesize', '0', '-thread_queue_size', '2'],
     );
-    const output = ['-map', '0:0', ...videoOptions(codec, container, this.#options)];
+    const output = ['-map', '0:0', ...videoOptions(settings, container, this.#options)];
     if (companions) {
       const skip = Math.max(0, (fromMs ?? 0) - BEFORE_CUT_MS);
       command
@@ -141,11 +148,8 @@ class FfmpegSink implements MediaSink {
         );
       const start = Math.max(0, companions.probed.format.start_time ?? 0) * 1e6;
       const end = toMs === undefined ? undefined : start + toMs * 1000 - this.#origin;
-      const cut =
-        this.#origin !== 0 || end !== undefined
-          ? { end, starts: fromMs !== undefined, container }
-          : undefined;
-      output.push(...companionOptions(companions, cut));
+      output.push(...companionOptions(companions, { starts: fromMs !== undefined, end, container }));
+      if (end !== undefined) output.push('-t', `${Math.round(end)}us`);
     } else output.push('-map_metadata', '-1');
     return command
       .outputOptions(...output, ...containerOptions(container, this.#options))
