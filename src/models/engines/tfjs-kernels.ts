@@ -83,6 +83,33 @@ function inputGradient({ inputs, attrs }: Kernel): tf.TensorInfo {
   });
 }
 
+/**
+ * Gradient of a max pool whose windows do not overlap. The WebAssembly backend's own takes no maximum below 0 for
+ * one. Where several pixels are the largest, they share.
+ */
+function maxPoolGradient({ inputs, attrs }: Kernel): tf.TensorInfo {
+  const [size, stride] = [strideOf(attrs.filterSize), strideOf(attrs.strides)];
+  if (size !== stride || attrs.pad !== 'valid')
+    throw new Error('The gradient of a max pool knows windows side by side only.');
+  return tf.tidy(() => {
+    const x = asTensor<tf.Tensor4D>(inputs.input!);
+    const y = asTensor<tf.Tensor4D>(inputs.output!);
+    const [batch, rows, columns, channels] = y.shape;
+    const [high, wide] = [rows * size, columns * size];
+    const spread = (each: tf.Tensor4D) => tf.image.resizeNearestNeighbor(each, [high, wide]);
+    const seen = tf.slice(x, [0, 0, 0, 0], [batch, high, wide, channels]);
+    const largest = tf.cast(tf.equal(seen, spread(y)), 'float32') as tf.Tensor4D;
+    const count = tf.mul(tf.avgPool(largest, size, stride, 'valid'), size * size);
+    const shared = tf.div(asTensor<tf.Tensor4D>(inputs.dy!), count) as tf.Tensor4D;
+    return tf.pad(tf.mul(spread(shared), largest), [
+      [0, 0],
+      [0, x.shape[1] - high],
+      [0, x.shape[2] - wide],
+      [0, 0],
+    ]);
+  });
+}
+
 /** What this file needs of tfjs-node's backend: TensorFlow's ops by their own names. */
 interface Native {
   readonly binding: {
@@ -128,15 +155,19 @@ function nativeMirrorPadGrad({ inputs, attrs, backend }: NativeKernel): tf.Tenso
 
 type Table = Readonly<Record<string, (kernel: NativeKernel) => tf.TensorInfo>>;
 
-/** Per backend the gradient kernels that TensorFlow.js leaves out, or does in many ops where one would do. */
+/** Per backend the gradient kernels that TensorFlow.js leaves out, does wrong, or does in many ops where one would do. */
 const missing: Readonly<Record<string, Table>> = {
-  wasm: { Conv2DBackpropFilter: filterGradient, Conv2DBackpropInput: inputGradient },
+  wasm: {
+    Conv2DBackpropFilter: filterGradient,
+    Conv2DBackpropInput: inputGradient,
+    MaxPoolGrad: maxPoolGradient,
+  },
   tensorflow: { ReluGrad: nativeReluGrad, MirrorPadGrad: nativeMirrorPadGrad },
 };
 
 const registered = new Set<string>();
 
-/** Registers the gradient kernels that a backend lacks, if there are any. Calling it again is harmless. */
+/** Registers our gradient kernels for a backend, in place of its own. Calling it again is harmless. */
 export function registerGradientKernels(backendName: string): void {
   if (registered.has(backendName)) return;
   registered.add(backendName);

@@ -28,6 +28,18 @@ export interface TrainFiles {
   readonly licence?: string;
 }
 
+/** How a training ended. */
+export interface TrainResult {
+  readonly step: number;
+  /** Steps skipped because their gradients were not finite. */
+  readonly skips: number;
+  readonly seconds: number;
+  /** Path of the model. */
+  readonly model: string;
+  /** Crops of one colour that were passed over, and files that could not be read, in this run. */
+  readonly passedOver: { readonly solid: number; readonly unreadable: number };
+}
+
 async function openPictures({ content, style }: TrainFiles, options: TrainOptions, split: Split) {
   const { seed, size, holdout, cacheMb } = options;
   const open = (folders: readonly string[], name: string) =>
@@ -47,7 +59,7 @@ export async function trainMeta(
   files: TrainFiles,
   options: TrainOptions,
   about: { resume?: boolean; signal?: AbortSignal; show?: Show } = {},
-): Promise<{ step: number; skips: number; seconds: number; model: string }> {
+): Promise<TrainResult> {
   const { resume = false, signal, show } = about;
   const pictures = await openPictures(files, options, 'train');
   const heldOut = await openPictures(files, options, 'held-out');
@@ -105,7 +117,9 @@ export async function trainMeta(
       });
     }
     const { step, skips, seconds, modelPath: model } = training;
-    return { step, skips, seconds, model };
+    const [a, b] = [pictures.content.skipped, pictures.style.skipped];
+    const passedOver = { solid: a.solid + b.solid, unreadable: a.unreadable + b.unreadable };
+    return { step, skips, seconds, model, passedOver };
   } finally {
     for (const network of networks) network[Symbol.dispose]();
   }

@@ -7,6 +7,7 @@ import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vit
 import { BadInput, CannotWrite, Interrupted } from '../../../src/errors.js';
 import { readModel } from '../../../src/models/model.js';
 import { Adam } from '../../../src/models/train/adam.js';
+import { useBackend } from '../../../src/models/train/backend.js';
 import { loadLossNetworks } from '../../../src/models/train/losses.js';
 import { type TrainFiles, trainMeta } from '../../../src/models/train/meta.js';
 import { buildNets, fromVariables, initialParams, toVariables } from '../../../src/models/train/nets.js';
@@ -15,7 +16,9 @@ import { tinyFiles, tinyOptions } from './tiny.js';
 
 let files: TrainFiles;
 let folder: string;
-beforeAll(() => tf.setBackend('cpu'));
+beforeAll(async () => {
+  await useBackend('wasm');
+});
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'train-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -60,7 +63,7 @@ describe('a training', () => {
   it('learns: the loss on what it trains on falls', async () => {
     await trainMeta(
       files,
-      tinyOptions({ steps: 60, rate: 0.01, saveEvery: 60, evaluateEvery: 60, sheetEvery: 60 }),
+      tinyOptions({ steps: 30, rate: 0.02, saveEvery: 30, evaluateEvery: 30, sheetEvery: 30 }),
       {
         show: 'none',
       },

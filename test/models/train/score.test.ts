@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
+import { useBackend } from '../../../src/models/train/backend.js';
 import { scoreDefaults, scoreModel, summarise } from '../../../src/models/train/score.js';
 import { tinyModel } from '../tiny-model.js';
 import { tinyFiles } from './tiny.js';
 
-beforeAll(() => tf.setBackend('cpu'));
+beforeAll(async () => {
+  await useBackend('wasm');
+});
 
 it('sums pairs up: S of the means, mean and median of the pairs', () => {
   const pair = (unchanged: number, model: number, optimised: number) => ({
