@@ -40,6 +40,18 @@ const number = (text: string): number => {
   return value;
 };
 
+/** The name asked for, or the folder's made fit. */
+function nameOf({ name, out }: Given): string {
+  if (name !== undefined && !/^[a-z0-9][a-z0-9-]{0,63}$/.test(name))
+    throw new Usage(`--name ${name} is no name for a model.`, {
+      hint: 'Small letters, digits and hyphens, at most 64.',
+    });
+  const folder = basename(resolve(out))
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-');
+  return name ?? (folder.replace(/^-+/, '').slice(0, 64) || 'model');
+}
+
 async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void> {
   const [{ useBackend }, { chooseOptions }, { trainMeta }] = await Promise.all([
     import('../models/train/backend.js'),
@@ -57,13 +69,9 @@ async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void
     seed,
     ...given.set,
   });
+  const name = nameOf(given);
   const backend = await useBackend(given.backend);
   tell(`Training on ${backend}: ${options.steps} steps of ${options.batch} pictures, ${options.size} px.`);
-  const name =
-    given.name ??
-    basename(resolve(given.out))
-      .toLowerCase()
-      .replace(/[^a-z0-9-]+/g, '-');
   const result = await trainMeta(
     {
       ...{ content: given.content, style: given.style, loss: given.loss, out: given.out },
