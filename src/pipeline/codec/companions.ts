@@ -5,23 +5,11 @@ import type { Container } from '../containers.js';
 import type { MediaSinkOptions } from '../media.js';
 import { type Av, code, reason } from './av.js';
 import { readChapters } from './chapters.js';
-import { nameOf, startOf } from './info.js';
+import { startOf } from './info.js';
 import type { Muxer } from './mux.js';
 import { openFormat, videoStream } from './open.js';
-import { SoundTranscoder } from './sound.js';
-import { textConverter } from './subtitles.js';
 import { microsToTicks, ticksToMicros } from './ticks.js';
-import { canHold } from './trial.js';
-
-/** Takes one stream of the source along. */
-interface Track {
-  readonly from: Stream;
-  /** Takes a packet of the stream, whose times are shifted already; leaves it to its owner. */
-  put(packet: Packet): Promise<void>;
-  /** The stream has ended. */
-  end(): Promise<void>;
-  close(): void;
-}
+import { describeLike, openTrack, type Track, type TrackTarget, tagsOf } from './tracks.js';
 
 interface Target {
   readonly muxer: Muxer;
@@ -76,101 +64,22 @@ export class Companions implements AsyncDisposable {
 
   async #addTracks(): Promise<void> {
     const { C } = this.#av;
-    const { muxer, video } = this.#target;
+    const { muxer, container, video } = this.#target;
+    const target: TrackTarget = { av: this.#av, muxer, container, notes: this.notes };
     const main = videoStream(this.#av, this.#format);
     const tags = tagsOf(this.#format);
     this.#chapters = await readChapters(this.#av, this.#format);
-    const room = roomForChapters(this.#target.container.format, this.#chapters, tags);
+    const room = roomForChapters(container.format, this.#chapters, tags);
     if (this.#chapters.length > 0 && !room)
       this.notes.push('The chapters are left out: the file has no place for them.');
     this.#hasRoom = room !== undefined;
     muxer.format.metadata = this.#av.Dictionary.fromObject({ ...tags, ...room });
     for (const stream of this.#format.streams) {
-      const track = stream.index === main?.index ? undefined : await this.#track(stream);
+      const track = stream.index === main?.index ? undefined : await openTrack(target, stream);
       if (track) this.#tracks.set(stream.index, track);
       else stream.discard = C.AVDISCARD_ALL;
     }
     if (main) describeLike(this.#av, video, main);
-  }
-
-  /** How a stream goes along, or undefined when it does not. */
-  async #track(from: Stream): Promise<Track | undefined> {
-    const { C } = this.#av;
-    const kind = from.codecpar.codecType;
-    const cover = (from.disposition & C.AV_DISPOSITION_ATTACHED_PIC) !== 0;
-    if (kind === C.AVMEDIA_TYPE_VIDEO && !cover) return this.#leave(from, 'only one video stream is painted');
-    // QuickTime keeps chapters in a text track; they go along as chapters.
-    if (kind === C.AVMEDIA_TYPE_DATA && from.codecpar.codecTagString === 'text') return undefined;
-    if (await canHold(this.#av, this.#target.container, from)) return this.#copy(from);
-    if (kind === C.AVMEDIA_TYPE_AUDIO) return this.#transcode(from);
-    if (kind === C.AVMEDIA_TYPE_SUBTITLE) return this.#convert(from);
-    return this.#leave(from, `${this.#target.container.format} files cannot hold it`);
-  }
-
-  #leave(from: Stream, why: string): undefined {
-    this.notes.push(`Stream ${from.index} (${nameOf(this.#av, from)}) is left out: ${why}.`);
-  }
-
-  #copy(from: Stream): Track {
-    const to = this.#target.muxer.addStream();
-    copyParameters(this.#av, to, from);
-    describeLike(this.#av, to, from);
-    to.timeBase = from.timeBase;
-    return {
-      from,
-      put: (packet) => this.#target.muxer.write(packet, to, from.timeBase),
-      end: async () => {},
-      close: () => {},
-    };
-  }
-
-  async #transcode(from: Stream): Promise<Track | undefined> {
-    const { muxer, container } = this.#target;
-    const transcoder = await SoundTranscoder.open(this.#av, from, container, muxer.wantsGlobalHeader);
-    if (!transcoder) return this.#leave(from, 'it can neither be copied nor converted');
-    const to = muxer.addStream();
-    to.codecpar.fromContext(transcoder.encoder);
-    to.codecpar.codecTag = 0;
-    to.timeBase = transcoder.encoder.timeBase;
-    describeLike(this.#av, to, from);
-    const name = this.#av.avGetCodecName(to.codecpar.codecId);
-    this.notes.push(
-      `Stream ${from.index} (${nameOf(this.#av, from)}) becomes ${name}, as ${container.format} files cannot hold it.`,
-    );
-    const take = (packet: Packet) => muxer.write(packet, to, transcoder.encoder.timeBase);
-    return {
-      from,
-      put: (packet) => transcoder.put(packet, take),
-      end: () => transcoder.end(take),
-      close: () => transcoder[Symbol.dispose](),
-    };
-  }
-
-  #convert(from: Stream): Track | undefined {
-    const { muxer, container } = this.#target;
-    const converter = textConverter(this.#av, from.codecpar.codecId, container);
-    if (!converter) return this.#leave(from, `${container.format} files cannot hold it`);
-    const to = muxer.addStream();
-    to.codecpar.codecType = this.#av.C.AVMEDIA_TYPE_SUBTITLE;
-    to.codecpar.codecId = converter.codecId;
-    to.timeBase = new this.#av.Rational(1, 1000);
-    describeLike(this.#av, to, from);
-    const name = this.#av.avGetCodecName(converter.codecId);
-    this.notes.push(`Stream ${from.index} (${nameOf(this.#av, from)}) becomes ${name}, without its styling.`);
-    return {
-      from,
-      put: async (packet) => {
-        const text = converter.convert(packet.data ?? Buffer.alloc(0));
-        if (!text) return;
-        const { pts, dts, duration } = packet;
-        // Giving a packet new data takes all else from it.
-        packet.data = text;
-        Object.assign(packet, { pts, dts, duration, isKeyframe: true });
-        await muxer.write(packet, to, from.timeBase);
-      },
-      end: async () => {},
-      close: () => {},
-    };
   }
 
   /** Goes near the start of the cut; a little earlier, for subtitles that are still shown then. */
@@ -285,25 +194,4 @@ export class Companions implements AsyncDisposable {
     this.#packet.free();
     await this.#format.closeInput();
   }
-}
-
-/** A stream's own description for the new file: tags, language, disposition. */
-function describeLike(av: Av, to: Stream, from: Stream): void {
-  to.metadata = av.Dictionary.fromObject(tagsOf(from));
-  to.disposition = from.disposition;
-}
-
-/** Tags that describe the old file's bytes and not what they mean. */
-const ofTheFile =
-  /^(major_brand|minor_version|compatible_brands|encoder|duration|rotate|bps|number_of_(frames|bytes)|_statistics.*|vendor_id)(-\w+)?$/i;
-
-function tagsOf({ metadata }: FormatContext | Stream): Record<string, string> {
-  const all = Object.entries(metadata?.getAll() ?? {});
-  return Object.fromEntries(all.filter(([key]) => !ofTheFile.test(key)));
-}
-
-/** Codec parameters for the copy. Another kind of container has other tags for the same codec. */
-function copyParameters(av: Av, to: Stream, from: Stream): void {
-  from.codecpar.copy(to.codecpar);
-  if (from.codecpar.codecType !== av.C.AVMEDIA_TYPE_DATA) to.codecpar.codecTag = 0;
 }
