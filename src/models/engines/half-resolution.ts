@@ -23,12 +23,16 @@ export interface CellOps {
     readonly in: string;
     readonly weight: string;
     readonly bias?: string;
+    /** The input is uint8 that stands for [0, 1]: bytes are padded in a fifth of the time. */
+    readonly bytes: boolean;
     readonly folding: Folding;
     readonly rows: Axis;
     readonly columns: Axis;
   };
   /** Instance norm over all phases of a channel together. */
   cellNorm: Omit<NodeOf<'instanceNorm'>, 'op' | 'out'> & { readonly phases: Phases };
+  /** Float in [0, 1] → uint8. */
+  quantize: { readonly in: string };
   /** Cells back to the picture that they stand for. */
   unfold: { readonly in: string; readonly phases: Phases };
 }
@@ -83,7 +87,9 @@ class Folder {
   readonly params: Record<string, Param>;
   readonly folds = new Map<string, (tensor: Tensor) => Tensor>();
   readonly #phases = new Map<string, Phases>();
+  /** Upsampled tensors and pictures in floats that nobody reads as such, and what they are made from. */
   readonly #repeats = new Map<string, string>();
+  readonly #bytes = new Map<string, string>();
   readonly #unfolded = new Map<string, string>();
 
   constructor(
@@ -120,17 +126,18 @@ class Folder {
   }
 
   step(node: Node): void {
-    if (node.op === 'upsample' && this.#vanishes(node)) this.#repeats.set(node.out, node.in);
+    if (node.op === 'upsample' && node.scale === 2 && this.#vanishes(node, 2))
+      this.#repeats.set(node.out, node.in);
+    else if (node.op === 'fromRgb8' && this.#vanishes(node, 1)) this.#bytes.set(node.out, node.in);
     else if (!(node.op === 'conv' && this.#conv(node))) this.#other(node);
   }
 
-  /** Whether an upsampling is read by folded convolutions alone, which repeat the pixels themselves. */
-  #vanishes({ in: input, out, scale }: NodeOf<'upsample'>): boolean {
+  /** Whether a tensor is read by folded convolutions alone, which make it themselves. */
+  #vanishes({ in: input, out }: NodeOf<'upsample' | 'fromRgb8'>, repeat: number): boolean {
     const readers = this.source.filter((node) => inputsOf(node).includes(out));
     return (
-      scale === 2 &&
       !Object.values(this.net.outputs).includes(out) &&
-      readers.every((node) => node.op === 'conv' && this.#folding(node, input, 2) !== undefined)
+      readers.every((node) => node.op === 'conv' && this.#folding(node, input, repeat) !== undefined)
     );
   }
 
@@ -156,9 +163,9 @@ class Folder {
   }
 
   #conv(node: Conv): boolean {
-    const before = this.#repeats.get(node.in);
-    const input = before ?? node.in;
-    const folding = this.#folding(node, input, before ? 2 : 1);
+    const [repeated, bytes] = [this.#repeats.get(node.in), this.#bytes.get(node.in)];
+    const input = repeated ?? bytes ?? node.in;
+    const folding = this.#folding(node, input, repeated ? 2 : 1);
     if (!folding) return false;
     const [rows, columns] = [axisOf(folding, 'y')!, axisOf(folding, 'x')!];
     const { weight, bias, out } = node;
@@ -172,6 +179,7 @@ class Folder {
     this.nodes.push({
       op: 'cellConv',
       in: from,
+      bytes: bytes !== undefined,
       weight,
       ...(bias ? { bias } : {}),
       folding,
@@ -196,8 +204,11 @@ class Folder {
       case 'sigmoid':
       case 'affine':
       case 'dropout':
-      case 'toRgb8':
         this.nodes.push(node);
+        this.#phases.set(node.out, phases);
+        return;
+      case 'toRgb8':
+        this.nodes.push({ ...node, op: 'quantize' });
         this.#phases.set(node.out, phases);
         return;
       case 'instanceNorm':

@@ -83,13 +83,17 @@ function padCells(graph: GraphWriter, name: string, folding: Folding, out: strin
   return graph.node('Pad', [name, graph.integers(margins)], out, [text('mode', mode)]);
 }
 
+/** What one step of a byte is worth. */
+const byteScale = (graph: GraphWriter) => graph.number(1 / 255);
+
 type CellTable = {
   readonly [K in keyof CellOps]: (node: CellNodeOf<K>, graph: GraphWriter) => unknown;
 };
 
 const steps: CellTable = {
-  cellConv: ({ in: input, out, weight, bias, folding, rows, columns }, graph) => {
-    const padded = padCells(graph, input, folding, `${out}/padded`);
+  cellConv: ({ in: input, out, weight, bias, bytes, folding, rows, columns }, graph) => {
+    const cells = padCells(graph, input, folding, `${out}/padded`);
+    const padded = bytes ? graph.node('DequantizeLinear', [cells, byteScale(graph)], `${out}/floats`) : cells;
     const params = [weight, ...(bias ? [bias] : [])].map((name) => graph.param(name));
     graph.node('Conv', [padded, ...params], out, [
       ints('kernel_shape', [rows.size, columns.size]),
@@ -106,6 +110,9 @@ const steps: CellTable = {
       float('epsilon', epsilon),
     ]);
     reshaped(graph, normed, [1, count, height, width], out);
+  },
+  quantize: ({ in: input, out }, graph) => {
+    graph.node('QuantizeLinear', [input, byteScale(graph)], out);
   },
   /** In two moves of one axis each, several times as fast here as DepthToSpace or one move of both. */
   unfold: ({ in: input, out, phases: { x, y } }, graph) => {

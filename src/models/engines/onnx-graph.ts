@@ -9,6 +9,7 @@ import { elementType, encodeModel } from './onnx-proto.js';
 import { GraphWriter } from './onnx-writer.js';
 import { leastSide, shapesOf } from './shapes.js';
 
+/** What a graph is to hold, besides the net. */
 export interface GraphOptions {
   /** Which of the net's outputs the graph yields; all unless named. Nodes that only others need are left out. */
   readonly outputs?: readonly string[];

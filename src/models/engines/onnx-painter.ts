@@ -33,6 +33,7 @@ export class OnnxBound implements Bound {
   }
 }
 
+/** What to paint with, and which ways to save time suit the device. */
 export interface OnnxPainterOptions {
   readonly net: NetSpec;
   readonly base: Weights;
@@ -40,7 +41,7 @@ export interface OnnxPainterOptions {
   readonly open: (graph: Uint8Array) => Promise<Session>;
   /** Whether a style that stays gets a graph with its weights as constants: 1.2 times as fast on processors. */
   readonly bakes: boolean;
-  /** Whether full-size layers run at half size: 1.6 times as fast on processors. */
+  /** Whether full-size layers run in cells: 1.2 to 1.7 times as fast on processors, see docs/performance.md. */
   readonly folds: boolean;
 }
 
