@@ -74,8 +74,8 @@ export class NutReader {
    */
   async *frames(): AsyncGenerator<NutFrame> {
     const id = await this.#bytes.peek(FILE_ID.length);
-    if (id.length === 0) return;
-    if (!id.subarray(0, FILE_ID.length).equals(FILE_ID)) throw unreadable();
+    const shown = Math.min(id.length, FILE_ID.length);
+    if (!id.subarray(0, shown).equals(FILE_ID.subarray(0, shown))) throw unreadable();
     this.#bytes.skip(FILE_ID.length);
     for (;;) {
       const head = await this.#bytes.peek(FRAME_HEADER_BYTES);
@@ -83,7 +83,7 @@ export class NutReader {
       if (head[0] === N) {
         if (!(await this.#packet(head))) return;
       } else {
-        const frame = await this.#frame(new Cursor(head));
+        const frame = await this.#frameOf(head);
         if (!frame) return;
         yield frame;
       }
@@ -138,6 +138,17 @@ export class NutReader {
     if (coded >= wrap) return coded - wrap;
     const floor = this.#lastTicks - Math.floor((wrap - 1) / 2);
     return floor + ((((coded - floor) % wrap) + wrap) % wrap);
+  }
+
+  /** The frame that begins with these bytes, or undefined if the stream breaks off within. */
+  async #frameOf(head: Buffer): Promise<NutFrame | undefined> {
+    const cursor = new Cursor(head);
+    try {
+      return await this.#frame(cursor);
+    } catch (error) {
+      if (cursor.at > head.length) return undefined;
+      throw error;
+    }
   }
 
   async #frame(cursor: Cursor): Promise<NutFrame | undefined> {

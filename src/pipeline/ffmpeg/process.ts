@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { Unsupported } from '../../errors.js';
 import { StderrTail } from './stderr-tail.js';
 
 export interface ProcessOptions {
@@ -49,14 +50,34 @@ process.on('exit', () => {
   }
 });
 
-/** Signals the process and everything that it started. */
+function launch([file, ...args]: readonly string[], cwd: string, stdin: boolean): ChildProcess {
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name)));
+  try {
+    return spawn(file!, args, {
+      cwd,
+      env: { ...env, AV_LOG_FORCE_NOCOLOR: '1', SVT_LOG: '1' },
+      detached: process.platform !== 'win32',
+      stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      windowsHide: true,
+    });
+  } catch (cause) {
+    rmSync(cwd, { recursive: true, force: true });
+    throw new Unsupported(`${file} cannot be started.`, { cause });
+  }
+}
+
+/** Signals the process, unless it has ended, and everything that it started. */
 function kill(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  if (child.exitCode === null && child.signalCode === null) signalGroup(child, signal);
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return;
   try {
     if (process.platform === 'win32') child.kill(signal);
     else process.kill(-child.pid, signal);
   } catch {
-    // It ended by itself in between.
+    // None of them is left.
   }
 }
 
@@ -74,42 +95,37 @@ export class IsolatedProcess implements AsyncDisposable {
     this.#child = child;
     const errors = new StderrTail(child.stderr!);
     const stop = () => this.stop();
-    const timer = setTimeout(
-      () => {
-        this.#overtime = true;
-        stop();
-      },
-      limitMs ?? 2 ** 31 - 1,
-    );
-    if (limitMs === undefined) clearTimeout(timer);
+    const late = () => {
+      this.#overtime = true;
+      stop();
+    };
+    const timer = limitMs === undefined ? undefined : setTimeout(late, limitMs);
     signal?.addEventListener('abort', stop, { once: true });
     // A broken pipe means that the process is gone, which `ended` tells.
     child.stdin?.on('error', () => {});
     this.ended = new Promise<Error | undefined>((resolve) => {
       child.once('error', resolve);
-      child.once('exit', () => errors.closed.then(() => resolve(undefined)));
+      child.once('exit', () => {
+        // What it left running would keep its pipes open.
+        signalGroup(child, 'SIGKILL');
+        errors.closed.then(() => resolve(undefined));
+      });
     }).then(async (failure) => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
       alive.delete(child);
       await rm(folder, { recursive: true, force: true });
-      return { code: child.exitCode ?? undefined, overtime: this.#overtime, errors, failure };
+      const code = failure ? undefined : (child.exitCode ?? undefined);
+      return { code, overtime: this.#overtime, errors, failure };
     });
     if (signal?.aborted) stop();
   }
 
   static async start(file: string, args: readonly string[], options: ProcessOptions = {}) {
     const cwd = await mkdtemp(join(tmpdir(), 'livebrush-'));
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => ENVIRONMENT.test(name)));
     const confined = options.confined && process.platform !== 'win32';
     const command = confined ? ['/bin/sh', '-c', CONFINE, 'sh', file, ...args] : [file, ...args];
-    const child = spawn(command[0]!, command.slice(1), {
-      cwd,
-      env: { ...env, AV_LOG_FORCE_NOCOLOR: '1', SVT_LOG: '1' },
-      detached: process.platform !== 'win32',
-      stdio: [options.stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
-      windowsHide: true,
-    });
+    const child = launch(command, cwd, options.stdin ?? false);
     alive.set(child, cwd);
     return new IsolatedProcess(child, cwd, options);
   }
