@@ -79,8 +79,14 @@ export function build() {
     stop('the sources do not compile; what the compiler said stands above.');
   }
   writeFileSync(join(fresh, '.stamp'), wanted);
-  rmSync(dist, { recursive: true, force: true });
-  renameSync(fresh, dist);
+  try {
+    rmSync(dist, { recursive: true, force: true });
+    renameSync(fresh, dist);
+  } catch (error) {
+    // Another build of the same sources may have been faster.
+    rmSync(fresh, { recursive: true, force: true });
+    if (readOr(join(dist, '.stamp')) !== wanted) throw error;
+  }
 }
 
 /** Both, as `npm start` and `npm test` do first. */

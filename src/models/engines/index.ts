@@ -7,11 +7,14 @@ import type { EngineProbe } from './probe.js';
 export type { EngineProbe } from './probe.js';
 
 interface EngineEntry {
+  /** Whether its runtime blocks the thread it is called on, so that it has to get one of its own. */
+  readonly blocks?: boolean;
   readonly open: (options: string | undefined) => Promise<Engine>;
   readonly probe: () => Promise<EngineProbe>;
 }
 
 const onnx = (device: OnnxDevice): EngineEntry => ({
+  blocks: true,
   open: async () => (await import('./onnx.js')).openOnnx(device),
   probe: async () => (await import('./onnx.js')).probeOnnx(device),
 });
@@ -49,11 +52,8 @@ function likeliest(name: string): string | undefined {
   return engineNames.find((known) => known.split('/').includes(wanted)) ?? closest(wanted, engineNames);
 }
 
-/**
- * Opens an engine by name; `identity` (or `fake`) may carry options after a colon.
- * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
- */
-export async function openEngine(name: string): Promise<Engine> {
+/** The entry that a name means, and the options it carries. @throws Usage */
+function find(name: string): { entry: EngineEntry; options: string | undefined } {
   const [, head = name, options] = /^([^:]*):(.*)$/s.exec(name) ?? [];
   const key = head === 'fake' ? 'identity' : head;
   if (!isEngine(key) || (options !== undefined && key !== 'identity')) {
@@ -62,8 +62,24 @@ export async function openEngine(name: string): Promise<Engine> {
       hint: `${meant ? `Did you mean ${meant}? ` : ''}Engines are ${engineNames.join(', ')}.`,
     });
   }
-  const entry: EngineEntry = engines[key];
+  return { entry: engines[key], options };
+}
+
+/** As `openEngine`, but always in this thread. */
+export async function openHere(name: string): Promise<Engine> {
+  const { entry, options } = find(name);
   return entry.open(options);
+}
+
+/**
+ * Opens an engine by name; `identity` (or `fake`) may carry options after a colon. One whose runtime blocks its
+ * thread gets a thread of its own.
+ * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
+ */
+export async function openEngine(name: string): Promise<Engine> {
+  if (!find(name).entry.blocks) return openHere(name);
+  const { canRunAside, openAside } = await import('./aside.js');
+  return canRunAside() ? openAside(name) : openHere(name);
 }
 
 /** Looks at one engine; whatever goes wrong means that it is not present. */
