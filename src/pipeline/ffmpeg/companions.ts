@@ -50,7 +50,7 @@ export async function planCompanions(
   const holds = (streams: readonly ProbedStream[]) => canHold(tool, path, container, { streams, signal });
   const allAtOnce = wanted.length > 0 && (await holds(wanted));
   for (const from of wanted) {
-    if (allAtOnce || (await holds([from]))) tracks.push({ from, codec: (to) => [`-c:${to}`, 'copy'] });
+    if (allAtOnce || (await holds([from]))) tracks.push({ from, codec: copied });
     else {
       const conversion = await convert(tool, from, container, signal);
       if (typeof conversion === 'string') leave(from, conversion);
@@ -62,6 +62,9 @@ export async function planCompanions(
   }
   return { path, probed, main, tracks, notes };
 }
+
+/** Untouched, sound before 0 that primes its decoder included. */
+const copied = (to: number): readonly string[] => [`-c:${to}`, 'copy', `-copypriorss:${to}`, '1'];
 
 /** QuickTime keeps chapters in a text track; they go along as chapters. */
 const isChapterText = ({ codec_type, codec_tag_string }: ProbedStream): boolean =>
