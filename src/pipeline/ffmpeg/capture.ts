@@ -5,6 +5,7 @@ const MOST_BYTES = 8 << 20;
 /** A question that is not answered in this time is not answered, in milliseconds. */
 const LIMIT_MS = 30_000;
 
+/** All that a short-lived program wrote, and how it ended. */
 export interface Captured {
   /** What it wrote to standard output, as far as it was read. */
   readonly text: string;

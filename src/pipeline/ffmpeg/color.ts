@@ -14,6 +14,7 @@ export interface Colors {
 
 const told = (name: string | undefined) => (name === 'unknown' || name === 'reserved' ? undefined : name);
 
+/** The colours of a stream, its first frame’s word before the container’s. */
 export function colorsOf(stream: ProbedStream, frame: ProbedFrame | undefined): Colors {
   return {
     format: frame?.pix_fmt ?? stream.pix_fmt ?? '',

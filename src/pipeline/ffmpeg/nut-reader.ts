@@ -11,6 +11,7 @@ interface FrameCode {
   readonly beginning: number;
 }
 
+/** One frame of raw video. */
 export interface NutFrame {
   /** Time in ticks of `timeBase`. */
   readonly ticks: number;

@@ -47,6 +47,7 @@ function mainHeader({ num, den }: Ratio): Buffer {
   ]);
 }
 
+/** What the header of a raw video stream says. */
 export interface NutVideo {
   readonly width: number;
   readonly height: number;

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Unsupported } from '../../errors.js';
 import { StderrTail } from './stderr-tail.js';
 
+/** How a program is confined, fed and ended. */
 export interface ProcessOptions {
   /** It may write no files and use no more than 8 GiB of memory, where the system can see to that. */
   readonly confined?: boolean;

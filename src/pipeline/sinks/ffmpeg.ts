@@ -8,6 +8,7 @@ import { type Companions, companionOptions, planCompanions } from '../ffmpeg/com
 import { codedSize, containerOptions, encoderFor, type Settings, videoOptions } from '../ffmpeg/encoding.js';
 import { nutFrameHeader, nutHeader } from '../ffmpeg/nut-writer.js';
 import type { Ended, IsolatedProcess } from '../ffmpeg/process.js';
+import { systemCode } from '../ffmpeg/system-code.js';
 import { type Ffmpeg, findFfmpeg } from '../ffmpeg/tool.js';
 import type { Frame } from '../frame.js';
 import type { MediaSink, MediaSinkOptions } from '../media.js';
@@ -210,16 +211,3 @@ class FfmpegSink implements MediaSink {
     await this.#parts.part[Symbol.asyncDispose]();
   }
 }
-
-/** What the system says when a file cannot be written, in ffmpeg's words and as codes. */
-const SYSTEM = [
-  [/No space left on device/i, 'ENOSPC'],
-  [/Disk quota exceeded/i, 'EDQUOT'],
-  [/File too large/i, 'EFBIG'],
-  [/Read-only file system/i, 'EROFS'],
-  [/Permission denied/i, 'EACCES'],
-  [/Input\/output error/i, 'EIO'],
-] as const;
-
-const systemCode = ({ errors }: Ended): string | undefined =>
-  SYSTEM.find(([words]) => errors.has(words))?.[1];
