@@ -8,6 +8,7 @@ import { fitted } from './sizes.js';
 /** Largest file read, in bytes. */
 const MAX_BYTES = 200e6;
 
+/** How one picture is painted and written. */
 export interface PictureOptions {
   /** The painting is shrunk to fit this. */
   readonly size?: SizeWish;

@@ -12,6 +12,7 @@ import { clock, openProgress } from './progress.js';
 import { fitted } from './sizes.js';
 import { openStudio, type Studio, type UsedStyle } from './studio.js';
 
+/** What `livebrush image` takes beside the pictures. */
 export interface ImageOptions extends LookOptions {
   readonly out: string;
   readonly format?: Exclude<PictureFormat, 'gif'>;

@@ -13,6 +13,7 @@ export interface Programme {
   readonly names: readonly string[];
 }
 
+/** Where the looks of a video come from: options, or a cue list. */
 export interface ProgrammeOptions {
   readonly style?: readonly string[];
   readonly strength: number;

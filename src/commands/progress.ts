@@ -9,6 +9,7 @@ export interface Progress {
   stop(): void;
 }
 
+/** What is counted, and for whom. */
 export interface ProgressOptions {
   /** How many there will be, if anyone knows. */
   readonly total: number | undefined;

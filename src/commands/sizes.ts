@@ -2,6 +2,7 @@ import type { Size } from '../models/pixels.js';
 import type { Ratio } from '../pipeline/media.js';
 import type { SizeWish } from './options.js';
 
+/** The sizes of a transcode, in pixels. */
 export interface SizePlan {
   readonly output: Size;
   /** Where the network paints. */

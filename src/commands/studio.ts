@@ -5,6 +5,7 @@ import type { Size } from '../models/pixels.js';
 import type { Weights } from '../models/weights.js';
 import { Batcher } from '../pipeline/batcher.js';
 
+/** Which model to paint with, and on what. */
 export interface StudioOptions {
   readonly model: string;
   /** `auto` is the one that paints pictures of `size` fastest. */

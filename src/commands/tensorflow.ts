@@ -7,6 +7,7 @@ import type { NativePackage } from '../models/engines/tfjs-native.js';
 
 /** How TensorFlow's native library gets into the npm package that wants it. */
 
+/** Which TensorFlow to build against. */
 export interface WheelOptions {
   /** A version of TensorFlow, or `true` for the one that the script takes by itself. */
   readonly fromWheel?: string | true;

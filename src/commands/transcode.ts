@@ -12,6 +12,7 @@ import { clock, openProgress, type Progress } from './progress.js';
 import { planSizes, type SizePlan } from './sizes.js';
 import { openStudio, type Studio, type UsedStyle } from './studio.js';
 
+/** What `livebrush transcode` takes beside the files. */
 export interface TranscodeOptions extends LookOptions {
   readonly media: MediaBackend['name'];
   readonly codec?: VideoCodec;

@@ -29,6 +29,7 @@ export interface StyleCache {
   ): Promise<{ weights: Weights; from: Origin }>;
 }
 
+/** Where a cache keeps its entries, and how many. */
 export interface CacheOptions {
   /** Folder of the entries; made at the first write. */
   readonly folder?: string;

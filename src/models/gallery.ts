@@ -108,6 +108,7 @@ export async function findStyle(name: string, places: Places = folders): Promise
   });
 }
 
+/** The model whose styles a gallery holds, and what makes new ones. */
 export interface GalleryOptions {
   readonly model: Model;
   /** Whose MetaNet makes weights of pictures; a function is called when the first picture needs it, and not before. */

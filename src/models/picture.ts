@@ -14,6 +14,7 @@ export interface Picture {
   readonly original: Size;
 }
 
+/** Bounds of a picture that comes from outside. */
 export interface ReadPictureOptions {
   /** Largest file, in bytes. */
   readonly maxBytes?: number;
@@ -165,6 +166,7 @@ function middle({ data, width, height }: Pixels, size: Size): Pixels {
 export const coverCrop = (pixels: Pixels, size: Size): Promise<Pixels> =>
   resizePicture(middle(pixels, size), size);
 
+/** How a picture is written. */
 export interface EncodeOptions {
   /** Opacity plane, one byte a pixel; JPEG cannot hold it and lays the picture on white. */
   readonly alpha?: Uint8Array;

@@ -78,6 +78,7 @@ export async function userPicture(name: string, places: Home = folders): Promise
   return (await readPicture(picture!)).pixels;
 }
 
+/** How a style of a person’s own is kept. */
 export interface AddOptions {
   /** Made of the file's name unless given. */
   readonly name?: string;

@@ -7,6 +7,7 @@ import type { FrameSink } from './sink.js';
 import type { FrameSource } from './source.js';
 import type { Stage } from './stage.js';
 
+/** What a run connects, and who watches it. */
 export interface RunOptions {
   readonly source: FrameSource;
   readonly stages: readonly Stage[];

@@ -74,7 +74,7 @@ describe('readPicture', () => {
   });
 
   it('converts 16-bit, grey, 16-bit grey, palette and CMYK to 8-bit sRGB', async () => {
-    const colour = [180, 90, 40];
+    const colour: [number, number, number] = [180, 90, 40];
     for (const bytes of [
       await solid(8, 8, colour).toColourspace('rgb16').png().toBuffer(),
       await solid(8, 8, colour).png({ palette: true }).toBuffer(),
@@ -85,7 +85,7 @@ describe('readPicture', () => {
       expect(pixelAt((await readPicture(bytes)).pixels, 3, 3)).toEqual([100, 100, 100]);
     }
     // Inks reach fewer colours than a screen: a muted one survives the way there and back.
-    const muted = [140, 120, 100];
+    const muted: [number, number, number] = [140, 120, 100];
     const cmyk = await solid(8, 8, muted).toColourspace('cmyk').jpeg({ quality: 100 }).toBuffer();
     expect((await sharp(cmyk).metadata()).space).toBe('cmyk');
     expect(near(pixelAt((await readPicture(cmyk)).pixels, 3, 3), muted, 20)).toBe(true);

@@ -11,6 +11,7 @@ import { measurementKey, recall, remember } from './measurements.js';
 import type { EngineProbe } from './probe.js';
 import { leastSide } from './shapes.js';
 
+/** What a measurement opens engines with, and what ends it. */
 export interface AutoOptions {
   readonly probe?: () => Promise<EngineProbe[]>;
   readonly open?: (name: string) => Promise<Engine>;

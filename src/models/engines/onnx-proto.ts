@@ -66,6 +66,7 @@ const modelProto = protobuf.Root.fromJSON({
 /** Element types by their number in the format. */
 export const elementType = { float: 1, uint8: 2, int64: 7 } as const;
 
+/** A constant of a node (AttributeProto). */
 export interface OnnxAttribute {
   readonly name: string;
   readonly type: number;
@@ -74,6 +75,7 @@ export interface OnnxAttribute {
   readonly s?: Uint8Array;
   readonly ints?: readonly number[];
 }
+/** An operator with its tensors by name (NodeProto). */
 export interface OnnxNode {
   readonly name: string;
   readonly opType: string;
@@ -81,6 +83,7 @@ export interface OnnxNode {
   readonly output: readonly string[];
   readonly attribute: readonly OnnxAttribute[];
 }
+/** A constant tensor, raw little-endian bytes (TensorProto). */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
@@ -93,6 +96,7 @@ export interface OnnxValue {
   readonly elementType: number;
   readonly dims: readonly (number | string)[];
 }
+/** A graph (GraphProto): what a model file is about. */
 export interface OnnxGraph {
   readonly name: string;
   readonly node: readonly OnnxNode[];

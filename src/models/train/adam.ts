@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 /** Tensors by name. */
 export type Named = Readonly<Record<string, tf.Tensor>>;
 
+/** Decay of the moments, and what keeps the quotient finite. */
 export interface AdamOptions {
   readonly beta1: number;
   readonly beta2: number;

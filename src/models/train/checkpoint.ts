@@ -23,6 +23,7 @@ export const trainState = z.object({
 });
 export type TrainState = z.infer<typeof trainState>;
 
+/** All that a training needs to go on as if nothing had happened. */
 export interface Checkpoint {
   readonly state: TrainState;
   /** Params as they are, and the optimiser's moments under `adam.mean/` and `adam.square/`. */

@@ -126,6 +126,7 @@ export function targetsOf(
   });
 }
 
+/** The loss of painted pictures, and its parts unweighted. */
 export interface Losses {
   readonly total: tf.Scalar;
   readonly style: tf.Scalar;

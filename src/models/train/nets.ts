@@ -22,6 +22,7 @@ export function cardOptions(options: TrainOptions) {
   };
 }
 
+/** The two nets that some options describe. */
 export function buildNets(options: TrainOptions): Nets {
   const card = cardOptions(options);
   const transform = transformNet(card.transform);

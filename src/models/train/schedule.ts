@@ -1,3 +1,4 @@
+/** How the learning rate goes over a training. */
 export interface Schedule {
   /** Learning rate at its highest. */
   readonly rate: number;

@@ -59,6 +59,7 @@ export interface PairScore {
   readonly score: number;
 }
 
+/** How good a model is, over pairs of pictures it never saw. */
 export interface Score {
   /** Mean losses over the pairs. */
   readonly unchanged: number;

@@ -28,6 +28,7 @@ const settings: Record<VideoCodec, Settings> = {
   av1: { encoder: 'libsvtav1' as FFEncoderCodec, options: { preset: '9', crf: '30' }, even: false },
 };
 
+/** What an encoder is opened for. */
 export interface EncoderOptions extends Size {
   readonly codec: VideoCodec;
   readonly timeBase: Ratio;

@@ -14,6 +14,7 @@ import { findFfmpeg } from '../ffmpeg/tool.js';
 import { type Frame, frame } from '../frame.js';
 import type { MediaInfo, MediaSource, MediaSourceOptions } from '../media.js';
 
+/** Which part to read, and how long it may take. */
 export interface FfmpegSourceOptions extends MediaSourceOptions {
   /** Milliseconds, by the clock on the wall, after which reading ends with an error. Left out: no limit. */
   readonly limitMs?: number;

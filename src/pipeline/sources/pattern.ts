@@ -4,6 +4,7 @@ import { blank, type Pixels, type Size } from '../../models/pixels.js';
 import { type Frame, frame } from '../frame.js';
 import type { FrameSource } from '../source.js';
 
+/** What the pattern looks like, and how long. */
 export interface PatternOptions extends Size {
   readonly fps: number;
   /** How many frames; left out: no end. */

@@ -7,6 +7,7 @@ import type { Stage } from '../stage.js';
 import { blend } from './blend.js';
 import { type Resample, sameSize } from './resize.js';
 
+/** What a stylize stage paints with. */
 export interface StylizeOptions {
   /** Opens a painter for a size whose sides are multiples of `stride`: `Batcher.lease`. */
   readonly open: (size: Size) => Promise<Painter>;

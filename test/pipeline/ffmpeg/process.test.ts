@@ -122,7 +122,9 @@ describe.skipIf(!hasFfmpeg || !hasProc)('ffmpeg (skipped where there is none, or
            await new Promise(() => {});
          }`,
       );
-      const reader = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+      // A killed program cannot clear its temporary folders away: they go with ours.
+      const env = { ...process.env, TMPDIR: scratch() };
+      const reader = spawn(process.execPath, [script], { env, stdio: ['pipe', 'pipe', 'inherit'] });
       for await (const line of createInterface(reader.stdout)) if (line === 'reading') break;
       const children = childrenOf(reader.pid!);
       expect(children).toHaveLength(1);
