@@ -18,6 +18,7 @@ import { onnxGraph } from './onnx-graph.js';
 import { OnnxPainter } from './onnx-painter.js';
 import { loadRuntime, type OnnxDevice, type Runtime, Session, threads } from './onnx-session.js';
 import type { EngineProbe } from './probe.js';
+import { tryOut } from './try-out.js';
 
 export type { OnnxDevice } from './onnx-session.js';
 
@@ -112,27 +113,42 @@ async function tryDevice(runtime: Runtime, device: OnnxDevice): Promise<void> {
   }
 }
 
+const noGpu = (cause: unknown) =>
+  new Unsupported('ONNX Runtime finds no graphics processor that WebGPU can use.', { hint: gpuHint, cause });
+
 /** @throws Unsupported when ONNX Runtime is not installed or has no such device here. */
 export async function openOnnx(device: OnnxDevice): Promise<Engine> {
   const runtime = await loadRuntime(device);
   try {
     await tryDevice(runtime, device);
   } catch (cause) {
-    throw device === 'webgpu'
-      ? new Unsupported('ONNX Runtime finds no graphics processor that WebGPU can use.', {
-          hint: gpuHint,
-          cause,
-        })
-      : new Unsupported('ONNX Runtime does not run on this processor.', { cause });
+    if (device === 'webgpu') throw noGpu(cause);
+    throw new Unsupported('ONNX Runtime does not run on this processor.', { cause });
   }
   return new OnnxEngine(device, runtime);
+}
+
+/** Tries WebGPU in a process of its own, since Dawn writes to standard error what it likes. @throws Unsupported */
+async function tryWebgpu(): Promise<void> {
+  await loadRuntime('webgpu');
+  const graph = Buffer.from(onnxGraph(probeNet, { constants: new Map(), size: { width: 4, height: 4 } }));
+  const code = `
+    import { InferenceSession } from ${JSON.stringify(import.meta.resolve('onnxruntime-node'))};
+    const graph = Buffer.from(${JSON.stringify(graph.toString('base64'))}, 'base64');
+    const session = await InferenceSession.create(graph, { executionProviders: ['webgpu'], logSeverityLevel: 4 });
+    await session.release();
+    process.stdout.write('true');`;
+  await tryOut(code, 'WebGPU').catch((cause) => {
+    throw noGpu(cause);
+  });
 }
 
 /** Whether `openOnnx` would succeed, and on what device. */
 export async function probeOnnx(device: OnnxDevice): Promise<EngineProbe> {
   const name = `onnx/${device}`;
   try {
-    await using _ = await openOnnx(device);
+    if (device === 'webgpu') await tryWebgpu();
+    else await (await openOnnx(device))[Symbol.asyncDispose]();
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error;
     return { name, present: false, why: error.message, hint: error.hint };

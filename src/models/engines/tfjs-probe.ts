@@ -1,40 +1,14 @@
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { promisify } from 'node:util';
 import { Unsupported } from '../../errors.js';
 import { isSoftwareGpu } from './gpu.js';
 import type { EngineProbe } from './probe.js';
 import type { TfBackend } from './tfjs-backend.js';
 import { readyPackage, tensorflowHint } from './tfjs-native.js';
+import { tryOut } from './try-out.js';
 
-const LONGEST_MS = 60_000;
 const require = createRequire(import.meta.url);
 const processor = () => `${cpus().length} processor cores`;
-
-/**
- * Runs a module in a process of its own and reads the JSON it prints: native libraries may crash or print what
- * they like when they load.
- * @throws Unsupported with the last line of its errors, when it fails.
- */
-async function tryOut(code: string, what: string): Promise<unknown> {
-  try {
-    const run = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', code], {
-      timeout: LONGEST_MS,
-      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: process.env.TF_CPP_MIN_LOG_LEVEL ?? '2' },
-    });
-    const lines = (await run).stdout.trim().split('\n');
-    return JSON.parse(lines.at(-1) ?? '');
-  } catch (cause) {
-    const { killed, stderr = '' } = cause as { killed?: boolean; stderr?: string };
-    const error = stderr
-      .split('\n')
-      .findLast((line) => /error/i.test(line))
-      ?.trim();
-    const why = killed ? `it took longer than ${LONGEST_MS / 1000} seconds` : (error ?? 'its process died');
-    throw new Unsupported(`${what} does not work here: ${why}`, { cause });
-  }
-}
 
 async function probeTensorflow(): Promise<Partial<EngineProbe>> {
   const { name, folder } = readyPackage();
