@@ -113,11 +113,16 @@ const line = (row: Row) =>
     `±${(100 * row.spread).toFixed(0)} %`,
   ]);
 
+/** Engines that are present, without imitated graphics processors and those that are not meant for speed. */
+async function worthMeasuring(): Promise<string[]> {
+  const { probeEngines } = await import('../models/engines/index.js');
+  return (await probeEngines())
+    .filter(({ name, present, software }) => present && !software && !['identity', 'tfjs/cpu'].includes(name))
+    .map(({ name }) => name);
+}
+
 async function speedTest(options: Options, signal: AbortSignal): Promise<Row[]> {
-  const { openEngine, probeEngines } = await import('../models/engines/index.js');
-  const present = (await probeEngines()).filter((probe) => probe.present);
-  const usual = present.filter((probe) => !probe.software && !['identity', 'tfjs/cpu'].includes(probe.name));
-  const engines = options.engine ?? usual.map((probe) => probe.name);
+  const { openEngine } = await import('../models/engines/index.js');
   const bases = (options.base ?? ['8', '16', '32']).map(Number);
   if (!bases.every((base) => Number.isInteger(base) && base >= 2 && base <= 64))
     throw new Usage('--base takes whole numbers from 2 to 64.');
@@ -125,6 +130,7 @@ async function speedTest(options: Options, signal: AbortSignal): Promise<Row[]> 
   const budgetMs = 1000 * Number(options.seconds);
   if (!(budgetMs > 0 && budgetMs <= 600_000)) throw new Usage('--seconds takes a number from 0 to 600.');
 
+  const engines = options.engine ?? (await worthMeasuring());
   if (!options.json) print(columns(['engine', 'base', 'size', 'frames/s', 'styles/s', 'both/s', 'spread']));
   const rows: Row[] = [];
   for (const base of bases)
