@@ -16,13 +16,18 @@ const layers = {
 
 /** Each third party stands behind one door. */
 const doors = {
-  'node-av': /^pipeline\/(codec\/|sources\/media|sinks\/media)/,
+  'node-av': /^pipeline\/(codec\/|(sources|sinks)\/(media|live))/,
   'fluent-ffmpeg': /^pipeline\/(sources|sinks)\/ffmpeg|^pipeline\/ffmpeg/,
   'onnxruntime-node': /^models\/engines\/onnx/,
   '@tensorflow/': /^models\/(engines\/tfjs|train\/)/,
   sharp: /^models\/(picture$|train\/)/,
   werift: /^(server\/peer|pipeline\/(sources|sinks)\/webrtc)/,
   hono: /^server\//,
+  '@hono/': /^server\//,
+  ws: /^server\//,
+  'node-osc': /^server\/osc/,
+  'prom-client': /^server\/metrics/,
+  yaml: /^config|^server\//,
   commander: /^(main$|commands\/)/,
 };
 

@@ -21,6 +21,19 @@ export class NotFound extends LivebrushError {}
 export class Unsupported extends LivebrushError {}
 /** Something is in the way of the output: it exists, cannot be written, the disk is full. */
 export class CannotWrite extends LivebrushError {}
+/** Someone else holds what was asked for: a second publisher of a stream, a name that is taken. */
+export class Conflict extends LivebrushError {}
+/** Who asks may not do it: no token, a wrong one, one for less than this. */
+export class Denied extends LivebrushError {}
+/** There is no room for one more: ask again after a while. */
+export class Overloaded extends LivebrushError {
+  /** Seconds after which asking again makes sense. */
+  readonly retryAfterS: number;
+  constructor(message: string, options: { hint?: string; cause?: unknown; retryAfterS?: number } = {}) {
+    super(message, options);
+    this.retryAfterS = options.retryAfterS ?? 2;
+  }
+}
 /** The user or the program asked to stop: exit code 130. */
 export class Interrupted extends LivebrushError {
   constructor(message = 'Interrupted.', options: { hint?: string; cause?: unknown } = {}) {
