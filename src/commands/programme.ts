@@ -18,6 +18,7 @@ export interface ProgrammeOptions {
   readonly style?: readonly string[];
   readonly strength: number;
   readonly keepColor?: boolean;
+  readonly steady?: number;
   /** A file with a cue list. */
   readonly cues?: string;
 }
@@ -61,6 +62,8 @@ export async function readProgramme(options: ProgrammeOptions): Promise<Programm
       mix: mixOf(opening),
       strength: options.strength,
       keepColor: Number(options.keepColor ?? false),
+      steady: options.steady ?? 0,
+      show: 'paint',
     },
     cues,
     names: [...new Set([...opening.map(({ style }) => style), ...stylesOf(cues)])],

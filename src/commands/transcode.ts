@@ -5,7 +5,7 @@ import type { MediaBackend, MediaInfo, MediaSink, MediaSource, VideoCodec } from
 import { Meter, type MeterReport } from '../pipeline/meter.js';
 import type { FrameSink } from '../pipeline/sink.js';
 import type { Resample } from '../pipeline/stages/resize.js';
-import { type LookOptions, size, time, withLook } from './options.js';
+import { type LookOptions, share, size, time, withLook } from './options.js';
 import { checkOutput } from './paths.js';
 import { type Programme, playProgramme, readProgramme } from './programme.js';
 import { clock, openProgress, type Progress } from './progress.js';
@@ -16,6 +16,8 @@ import { openStudio, type Studio, type UsedStyle } from './studio.js';
 export interface TranscodeOptions extends LookOptions {
   readonly media: MediaBackend['name'];
   readonly codec?: VideoCodec;
+  /** How much of the painting is held where nothing moves, 0 to 1. */
+  readonly steady?: number;
   /** A file with a cue list. */
   readonly cues?: string;
   /** The part to paint, in milliseconds from the start of the file. */
@@ -181,7 +183,8 @@ paints at, scaled up to the output afterwards: smaller is faster, and its stroke
 grows with the pixels that it paints: with the model fast about 1.5 GB for 1080p, 5 GB for 4K.
 A cue list is JSON: [{"at": 2.5, "style": "wave", "fadeMs": 500}, {"frame": 240, "strength": 0.5}]; each cue has "at"
 (seconds) or "frame", both counted from the first painted frame, and any of "style" (a name, or a list of {"style",
-"weight"}), "strength", "keepColor", "fadeMs".
+"weight"}), "strength", "keepColor", "steady", "show" ("paint", "bypass", "blackout"), "fadeMs". The panel and the API of
+\`livebrush serve\` save what was played live as such a list.
 
 Examples:
   livebrush transcode holiday.mp4 painted.mp4 --style any-painting.jpg
@@ -206,6 +209,7 @@ export const transcode = (parent: Command, signal: AbortSignal): void => {
         .choices(['node-av', 'ffmpeg'])
         .default('node-av'),
     )
+    .option('--steady <0..1>', 'hold the painting where nothing moves: less flicker', share)
     .option('--cues <file>', 'a list of times at which the look changes, see below')
     .option('--from <time>', 'paint from this time on', time)
     .option('--to <time>', 'and up to this time', time)

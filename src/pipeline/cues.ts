@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { BadInput } from '../errors.js';
-import { type Mix, type Mood, mixOf } from './look.js';
+import { type Mix, type Mood, mixOf, type Show } from './look.js';
 
 const share = z.strictObject({
   style: z.string().min(1),
@@ -16,16 +16,23 @@ const cue = z
     frame: z.int().nonnegative().optional(),
     style: z.union([z.string().min(1), z.array(share).min(1).max(64)]).optional(),
     strength: z.number().min(0).max(1).optional(),
-    keepColor: z.boolean().optional(),
+    /** `true` is 1: all of the source's colours. */
+    keepColor: z.union([z.boolean(), z.number().min(0).max(1)]).optional(),
+    /** How much of the painting is held where nothing moves, 0 to 1. */
+    steady: z.number().min(0).max(1).optional(),
+    /** The painting, the source as it is, or black; never fades. */
+    show: z.enum(['paint', 'bypass', 'blackout']).optional(),
     /** Milliseconds over which the old look becomes the new one, linearly in time. */
     fadeMs: z.number().nonnegative().max(86_400_000).default(0),
   })
   .refine(({ at, frame }) => (at === undefined) !== (frame === undefined), {
     message: 'needs either "at" (seconds) or "frame"',
   })
-  .refine(({ style, strength, keepColor }) => [style, strength, keepColor].some((it) => it !== undefined), {
-    message: 'changes nothing: it names no style, strength or keepColor',
-  });
+  .refine(
+    ({ style, strength, keepColor, steady, show }) =>
+      [style, strength, keepColor, steady, show].some((it) => it !== undefined),
+    { message: 'changes nothing: it names no style, strength, keepColor, steady or show' },
+  );
 export type Cue = z.infer<typeof cue>;
 
 const MAX_CUES = 10_000;
@@ -75,6 +82,8 @@ export interface CueState {
   readonly mix: Track<Mix>;
   readonly strength: Track<number>;
   readonly keepColor: Track<number>;
+  readonly steady: Track<number>;
+  readonly show: Show;
 }
 
 const still = <T>(value: T): Track<T> => ({ from: value, to: value, startUs: 0, fadeUs: 0 });
@@ -87,6 +96,8 @@ export function openCues(cues: readonly Cue[], mood: Mood): CueState {
     mix: still(mood.mix),
     strength: still(mood.strength),
     keepColor: still(mood.keepColor),
+    steady: still(mood.steady),
+    show: mood.show,
   };
 }
 
@@ -112,7 +123,11 @@ function valueAt<T>({ from, to, startUs, fadeUs }: Track<T>, timeUs: number, bet
 const turned = <T>(track: Track<T>, to: T | undefined, startUs: number, fadeUs: number, between: Lerp<T>) =>
   to === undefined ? track : { from: valueAt(track, startUs, between), to, startUs, fadeUs };
 
-function begin(state: CueState, cue: Cue, startUs: number): CueState {
+/** What a cue changes, without the time that it begins at. */
+export type CueChange = Omit<Cue, 'at' | 'frame'>;
+
+/** The state once a cue has begun at a time, in microseconds. */
+export function beginCue(state: CueState, cue: CueChange, startUs: number): CueState {
   const fadeUs = cue.fadeMs * 1000;
   const mix = cue.style === undefined ? undefined : mixOf(partsOf(cue.style));
   const keepColor = cue.keepColor === undefined ? undefined : Number(cue.keepColor);
@@ -121,6 +136,8 @@ function begin(state: CueState, cue: Cue, startUs: number): CueState {
     mix: turned(state.mix, mix, startUs, fadeUs, lerpMix),
     strength: turned(state.strength, cue.strength, startUs, fadeUs, lerp),
     keepColor: turned(state.keepColor, keepColor, startUs, fadeUs, lerp),
+    steady: turned(state.steady, cue.steady, startUs, fadeUs, lerp),
+    show: cue.show ?? state.show,
   };
 }
 
@@ -138,21 +155,23 @@ export function advanceCues(state: CueState, index: number, timeUs: number): Cue
   let next = state;
   while (next.timed.length > 0 && microseconds(next.timed[0]!) <= timeUs + SLACK_US) {
     const [cue, ...timed] = next.timed;
-    next = begin({ ...next, timed }, cue!, Math.min(microseconds(cue!), timeUs));
+    next = beginCue({ ...next, timed }, cue!, Math.min(microseconds(cue!), timeUs));
   }
   while (next.framed.length > 0 && next.framed[0]!.frame! <= index) {
     const [cue, ...framed] = next.framed;
-    next = begin({ ...next, framed }, cue!, timeUs);
+    next = beginCue({ ...next, framed }, cue!, timeUs);
   }
   return next;
 }
 
 /** The look at a time, in microseconds from the first frame. */
-export function moodAt({ mix, strength, keepColor }: CueState, timeUs: number): Mood {
+export function moodAt({ mix, strength, keepColor, steady, show }: CueState, timeUs: number): Mood {
   return {
     mix: valueAt(mix, timeUs, lerpMix),
     strength: valueAt(strength, timeUs, lerp),
     keepColor: valueAt(keepColor, timeUs, lerp),
+    steady: valueAt(steady, timeUs, lerp),
+    show,
   };
 }
 

@@ -3,6 +3,9 @@ import { blendWeights, type Weights } from '../models/weights.js';
 /** Shares of styles by name; they add up to 1. */
 export type Mix = ReadonlyMap<string, number>;
 
+/** What to show: the painting, the source as it is, or black. */
+export type Show = 'paint' | 'bypass' | 'blackout';
+
 /** How a frame shall look, in words: which styles in which shares, how strongly, with whose colours. */
 export interface Mood {
   readonly mix: Mix;
@@ -10,6 +13,9 @@ export interface Mood {
   readonly strength: number;
   /** 0 takes the painting's colours, 1 the source's, between them a blend. */
   readonly keepColor: number;
+  /** 0 paints every frame afresh, 1 holds what does not move. */
+  readonly steady: number;
+  readonly show: Show;
 }
 
 /** How a frame shall look, in numbers: read anew at each frame. */
@@ -48,8 +54,8 @@ export class Mixer {
     return weights;
   }
 
-  look({ mix, strength, keepColor }: Mood): Look {
-    return { weights: this.weights(mix), strength, keepColor };
+  look({ mix, ...rest }: Mood): Look {
+    return { weights: this.weights(mix), ...rest };
   }
 
   #style(name: string): Weights {

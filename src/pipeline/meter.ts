@@ -26,6 +26,9 @@ export class Meter {
   readonly #steps = new Map<string, { calls: number; ms: number }>();
   readonly #recent: number[] = [];
 
+  /** @param onStep told of each call of a step and its milliseconds. */
+  constructor(readonly onStep?: (step: string, ms: number) => void) {}
+
   /** Runs `work` and adds its time to a step, also when it throws. */
   async measure<T>(step: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
@@ -33,9 +36,11 @@ export class Meter {
       return await work();
     } finally {
       const entry = this.#steps.get(step) ?? { calls: 0, ms: 0 };
+      const ms = performance.now() - began;
       entry.calls++;
-      entry.ms += performance.now() - began;
+      entry.ms += ms;
       this.#steps.set(step, entry);
+      this.onStep?.(step, ms);
     }
   }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted, LivebrushError } from '../errors.js';
+import { Tap } from './fanout.js';
 import type { Frame } from './frame.js';
 import { Latest } from './latest.js';
 import { Meter } from './meter.js';
@@ -97,7 +98,7 @@ async function pull(
   const flights: Promise<void>[] = [];
   while (!halt.aborted) {
     // A live frame is taken only when the stages are free for it: until then a newer one may replace it.
-    if (live) await unlessAborted(line.free(line.steps.length - 2), halt);
+    if (live) await unlessAborted(line.free(Math.max(0, line.steps.length - 2)), halt);
     const pending = line.meter.measure('decode', () => frames.next());
     const next = await unlessAborted(pending, halt);
     if (!next) await withinGrace(pending.then(({ value }) => value?.[Symbol.dispose]()));
@@ -122,7 +123,9 @@ export async function run({ source, stages, sink, signal, meter = new Meter(), o
   const fail = (error: unknown) => {
     if (!halt.aborted) stop.abort(error);
   };
-  using newest = source.live ? new Latest<Frame>() : undefined;
+  // A tap keeps its newest frame itself; it is read without a second slot, so that every drop is counted once.
+  const tapped = source instanceof Tap;
+  using newest = tapped ? source.newest : source.live ? new Latest<Frame>() : undefined;
   const write: Step = {
     name: 'encode',
     async run(frame) {
@@ -134,8 +137,8 @@ export async function run({ source, stages, sink, signal, meter = new Meter(), o
     },
   };
   const line = new AssemblyLine([...stages, write], meter, halt);
-  const pumped = newest?.pump(source.frames(halt));
-  const frames = (newest ?? source.frames(halt))[Symbol.asyncIterator]();
+  const pumped = tapped ? undefined : newest?.pump(source.frames(halt));
+  const frames = (tapped ? source.frames(halt) : (newest ?? source.frames(halt)))[Symbol.asyncIterator]();
   try {
     await pull(frames, line, { halt, fail, live: source.live }).catch(fail);
     newest?.[Symbol.dispose]();

@@ -5,7 +5,13 @@ import { playCues, readCues, stylesOf } from '../../src/pipeline/cues.js';
 import { Mixer, type Mood, mixOf } from '../../src/pipeline/look.js';
 import { adding } from './doubles.js';
 
-const opening: Mood = { mix: mixOf([{ style: 'a', weight: 1 }]), strength: 1, keepColor: 0 };
+const opening: Mood = {
+  mix: mixOf([{ style: 'a', weight: 1 }]),
+  strength: 1,
+  keepColor: 0,
+  steady: 0,
+  show: 'paint',
+};
 const cues = (...list: object[]) => readCues(JSON.stringify(list));
 
 /** The look of every frame of a stream with constant rate, shares rounded. */

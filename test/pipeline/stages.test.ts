@@ -32,7 +32,9 @@ const nearest: Resample = async (from, to) => {
 
 function studio(work?: { sizeFor: () => Size; resample: Resample }) {
   const painters: AddingPainter[] = [];
-  const state: { look: Look } = { look: { weights: adding(10), strength: 1, keepColor: 0 } };
+  const state: { look: Look } = {
+    look: { weights: adding(10), strength: 1, keepColor: 0, steady: 0, show: 'paint' },
+  };
   const stage = new Stylize({
     stride: 4,
     look: () => state.look,
@@ -175,10 +177,10 @@ describe('stylize', () => {
 
   it('leaves frames alone at strength 0 and blends below 1', async () => {
     const { stage, painters, state, paint } = studio();
-    state.look = { weights: adding(100), strength: 0, keepColor: 1 };
+    state.look = { weights: adding(100), strength: 0, keepColor: 1, steady: 0, show: 'paint' };
     expect((await paint(grey(50))).data[0]).toBe(50);
     expect(painters).toHaveLength(0);
-    state.look = { weights: adding(100), strength: 0.25, keepColor: 0 };
+    state.look = { weights: adding(100), strength: 0.25, keepColor: 0, steady: 0, show: 'paint' };
     expect((await paint(grey(50))).data[0]).toBe(75);
     await stage[Symbol.asyncDispose]();
   });

@@ -1,11 +1,12 @@
 import type { Bound, Painter } from '../../models/engine.js';
-import { cropTo, type Pixels, paddedSize, padReflect, type Size } from '../../models/pixels.js';
+import { blank, cropTo, type Pixels, paddedSize, padReflect, type Size } from '../../models/pixels.js';
 import type { Weights } from '../../models/weights.js';
 import type { Frame } from '../frame.js';
 import type { Look } from '../look.js';
 import type { Stage } from '../stage.js';
 import { blend } from './blend.js';
 import { type Resample, sameSize } from './resize.js';
+import { Steady } from './steady.js';
 
 /** What a stylize stage paints with. */
 export interface StylizeOptions {
@@ -51,12 +52,13 @@ class Easel {
 }
 
 /**
- * Paints each frame as its look says: pads it to the net's stride by reflection, paints, crops, and blends the
- * painting with the frame. A frame of another size gets another painter. Frames come one at a time.
+ * Paints each frame as its look says: pads it to the net's stride by reflection, paints, crops, steadies, and blends
+ * the painting with the frame. A frame of another size gets another painter. Frames come one at a time.
  */
 export class Stylize implements Stage, AsyncDisposable {
   readonly name = 'paint';
   readonly #options: StylizeOptions;
+  readonly #steady = new Steady();
   #easel: Easel | undefined;
 
   constructor(options: StylizeOptions) {
@@ -66,11 +68,13 @@ export class Stylize implements Stage, AsyncDisposable {
   async run(frame: Frame): Promise<Frame> {
     const { work, look: lookAt } = this.#options;
     const look = lookAt(frame);
-    if (look.strength === 0) return frame.clone();
+    if (look.show === 'blackout') return frame.with(blank(frame));
+    if (look.strength === 0 || look.show === 'bypass') return frame.clone();
     const size = work?.sizeFor(frame) ?? frame;
     const other = work && !sameSize(frame, size);
     const painted = await this.#paint(other ? await work.resample(frame, size) : frame, look.weights);
-    const painting = other ? await work.resample(painted, frame) : painted;
+    const fresh = other ? await work.resample(painted, frame) : painted;
+    const painting = this.#steady.run(frame, fresh, look.weights, look.steady);
     const plain = look.strength === 1 && look.keepColor === 0;
     return frame.with(plain ? painting : blend(frame, painting, look));
   }

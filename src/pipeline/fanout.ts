@@ -1,0 +1,96 @@
+import type { Frame } from './frame.js';
+import { Latest } from './latest.js';
+import type { FrameSink } from './sink.js';
+import type { FrameSource } from './source.js';
+
+/**
+ * One reader of a fan-out: a live source. What it is too slow for is dropped and counted here, and slows nobody else.
+ * Can be read once.
+ */
+export class Tap implements FrameSource {
+  readonly live = true;
+  /** Where frames wait for this reader: one at most. */
+  readonly newest = new Latest<Frame>();
+  #taken = 0;
+  readonly #leave: (tap: Tap) => void;
+
+  constructor(leave: (tap: Tap) => void) {
+    this.#leave = leave;
+  }
+
+  /** How many frames were offered so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  put(one: Frame): void {
+    this.#taken++;
+    this.newest.put(one);
+  }
+
+  async *frames(signal: AbortSignal): AsyncGenerator<Frame, void> {
+    const stop = () => this.newest.end();
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      yield* this.newest;
+    } finally {
+      signal.removeEventListener('abort', stop);
+      this.#leave(this);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#leave(this);
+    this.newest[Symbol.dispose]();
+  }
+}
+
+/** One stream of frames for many readers, who share the pixels. Writing never waits for any of them. */
+export class Fanout implements FrameSink {
+  readonly #taps = new Set<Tap>();
+  #last: Frame | undefined;
+  #closed = false;
+
+  /** How many read. */
+  get readers(): number {
+    return this.#taps.size;
+  }
+
+  /** The newest frame, as another hold on it, if one came and this is open. */
+  last(): Frame | undefined {
+    return this.#last?.clone();
+  }
+
+  /** A reader from now on; it is given the newest frame at once when `primed`, so that it has something to show. */
+  tap({ primed = false }: { primed?: boolean } = {}): Tap {
+    const tap = new Tap((gone) => this.#taps.delete(gone));
+    if (this.#closed) tap.newest.end();
+    else this.#taps.add(tap);
+    if (primed && this.#last) tap.put(this.#last.clone());
+    return tap;
+  }
+
+  async write(given: Frame): Promise<void> {
+    if (this.#closed) {
+      given[Symbol.dispose]();
+      return;
+    }
+    this.#last?.[Symbol.dispose]();
+    this.#last = given;
+    for (const tap of this.#taps) tap.put(given.clone());
+  }
+
+  /** Ends every reader after its last frame. */
+  async finish(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#last?.[Symbol.dispose]();
+    this.#last = undefined;
+    for (const tap of this.#taps) tap.newest.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finish();
+  }
+}

@@ -1,0 +1,104 @@
+/** One step down from full size: the painter works on less. */
+export interface Rung {
+  /** Times of both sides of the work size. */
+  readonly scale: number;
+}
+
+/** From the full work size down to where strokes are still strokes. */
+export const RUNGS: readonly Rung[] = [
+  { scale: 1 },
+  { scale: 0.75 },
+  { scale: 0.6 },
+  { scale: 0.5 },
+  { scale: 0.375 },
+];
+
+/** Frames a second that are enough: a source that brings more may lose some before the painter steps down. */
+const ENOUGH_FPS = 24;
+/** How much of a frame's time painting may take before stepping down, and on a lower rung when it is reached. */
+const [TOO_MUCH, FITS] = [0.97, 0.85];
+/** How much it may take, by estimate, to step up. */
+const ROOM = 0.7;
+/** How long a rung has to be wrong, in milliseconds, before it is left. */
+const [PATIENCE_DOWN, PATIENCE_UP] = [1500, 5000];
+/** The longest wait before another try to step up, after tries that failed. */
+const MOST_PATIENCE_UP = 60_000;
+/** A step up that is taken back within this time has failed. */
+const REGRET = 15_000;
+
+/** What one frame took. */
+export interface Pace {
+  /** Milliseconds that painting took. */
+  readonly paintMs: number;
+  /** Milliseconds between frames of the source. */
+  readonly intervalMs: number;
+  /** Milliseconds on a clock that never goes back. */
+  readonly now: number;
+}
+
+/**
+ * Decides on which rung to paint, so that frames come often enough: down soon, at once as far as it takes; up late,
+ * and later each time that it did not last.
+ */
+export class Ladder {
+  #rung = 0;
+  #paintMs: number | undefined;
+  #wrongSince: number | undefined;
+  #roomSince: number | undefined;
+  #patienceUp = PATIENCE_UP;
+  #steppedUp = Number.NEGATIVE_INFINITY;
+
+  constructor(readonly rungs: readonly Rung[] = RUNGS) {}
+
+  /** Index of the rung in use: 0 is the full size. */
+  get rung(): number {
+    return this.#rung;
+  }
+
+  get scale(): number {
+    return this.rungs[this.#rung]!.scale;
+  }
+
+  /** Learns from one painted frame. @returns whether the rung changed. */
+  observe({ paintMs, intervalMs, now }: Pace): boolean {
+    this.#paintMs = this.#paintMs === undefined ? paintMs : this.#paintMs + (paintMs - this.#paintMs) / 8;
+    const budget = Math.max(intervalMs, 1000 / ENOUGH_FPS);
+    if (this.#paintMs > TOO_MUCH * budget) return this.#wrong(budget, now);
+    this.#wrongSince = undefined;
+    return this.#room(budget, now);
+  }
+
+  #estimate(rung: number): number {
+    return this.#paintMs! * (this.rungs[rung]!.scale / this.scale) ** 2;
+  }
+
+  #wrong(budget: number, now: number): boolean {
+    this.#roomSince = undefined;
+    this.#wrongSince ??= now;
+    if (now - this.#wrongSince < PATIENCE_DOWN || this.#rung === this.rungs.length - 1) return false;
+    const regretted = now - this.#steppedUp < REGRET;
+    this.#patienceUp = regretted ? Math.min(MOST_PATIENCE_UP, 2 * this.#patienceUp) : PATIENCE_UP;
+    let next = this.#rung + 1;
+    while (next < this.rungs.length - 1 && this.#estimate(next) > FITS * budget) next++;
+    return this.#step(next);
+  }
+
+  #room(budget: number, now: number): boolean {
+    if (this.#rung === 0 || this.#estimate(this.#rung - 1) > ROOM * budget) {
+      this.#roomSince = undefined;
+      return false;
+    }
+    this.#roomSince ??= now;
+    if (now - this.#roomSince < this.#patienceUp) return false;
+    this.#steppedUp = now;
+    return this.#step(this.#rung - 1);
+  }
+
+  #step(rung: number): boolean {
+    this.#rung = rung;
+    this.#paintMs = undefined;
+    this.#wrongSince = undefined;
+    this.#roomSince = undefined;
+    return true;
+  }
+}
