@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { bench } from './commands/bench.js';
+import { config } from './commands/config.js';
 import { doctor } from './commands/doctor.js';
 import { image } from './commands/image.js';
 import { score } from './commands/score.js';
@@ -14,7 +15,7 @@ import { Interrupted, LivebrushError, Usage } from './errors.js';
 import { print, tell } from './log.js';
 
 /** Every subcommand, in the order of the help. A new one is a line here. */
-const commands = [transcode, image, styles, bench, doctor, setup, train, score];
+const commands = [transcode, image, styles, config, bench, doctor, setup, train, score];
 
 const OK = 0;
 const FAILED = 1;
