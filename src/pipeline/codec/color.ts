@@ -88,17 +88,19 @@ function copyRows(plane: Uint8Array, stride: number, target: Uint8Array, offset:
     target.set(plane.subarray(y * stride, y * stride + width), offset + y * width);
 }
 
-/** Turns planar RGB into what encoders take: 4:2:0, BT.709, limited range. */
+/** Turns planar RGB into what encoders take: 4:2:0, limited range, BT.709 mostly. */
 export class FromPixels implements Disposable {
   readonly #av: Av;
   readonly #scaler: SoftwareScaleContext;
   readonly #rgb: Frame;
   readonly #padded: Size;
   readonly #format: AVPixelFormat;
+  readonly #matrix: 'bt709' | 'bt601';
 
   /** `padded` is the size to encode: that of the pixels, or a row and a column more, which repeat the edge. */
-  constructor(av: Av, padded: Size, format: AVPixelFormat) {
+  constructor(av: Av, padded: Size, format: AVPixelFormat, matrix: 'bt709' | 'bt601' = 'bt709') {
     this.#av = av;
+    this.#matrix = matrix;
     this.#scaler = new av.SoftwareScaleContext();
     this.#scaler.allocContext();
     this.#padded = padded;
@@ -117,7 +119,7 @@ export class FromPixels implements Disposable {
     });
     const yuv = pictureOf(this.#av, this.#padded, this.#format);
     try {
-      yuv.colorSpace = C.AVCOL_SPC_BT709;
+      yuv.colorSpace = this.#matrix === 'bt709' ? C.AVCOL_SPC_BT709 : C.AVCOL_SPC_SMPTE170M;
       yuv.colorRange = C.AVCOL_RANGE_MPEG;
       check(this.#av, await this.#scaler.scaleFrame(yuv, this.#rgb), 'Cannot convert a picture from RGB');
       yuv.colorPrimaries = C.AVCOL_PRI_BT709;
