@@ -12,6 +12,8 @@ export class Tap implements FrameSource {
   /** Where frames wait for this reader: one at most. */
   readonly newest = new Latest<Frame>();
   #taken = 0;
+  #last: number | undefined;
+  #interval: number | undefined;
   readonly #leave: (tap: Tap) => void;
 
   constructor(leave: (tap: Tap) => void) {
@@ -23,8 +25,17 @@ export class Tap implements FrameSource {
     return this.#taken;
   }
 
+  /** Milliseconds between the frames that are offered, over the last ones. */
+  get interval(): number | undefined {
+    return this.#interval;
+  }
+
   put(one: Frame): void {
     this.#taken++;
+    const ms = this.#last === undefined ? undefined : (one.timestamp - this.#last) / 1000;
+    if (ms !== undefined)
+      this.#interval = this.#interval === undefined ? ms : this.#interval + (ms - this.#interval) / 16;
+    this.#last = one.timestamp;
     this.newest.put(one);
   }
 

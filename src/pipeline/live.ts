@@ -42,6 +42,8 @@ export interface LiveInfo {
   readonly bitrate: number;
   /** Milliseconds between the last two key pictures. */
   readonly keyIntervalMs?: number;
+  /** Milliseconds that decoding a picture takes, over the last seconds. */
+  readonly decodeMs?: number;
   /** Such as `opus 48 kHz stereo`. */
   readonly sound?: string;
 }

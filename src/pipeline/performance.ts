@@ -85,6 +85,11 @@ export class Performance {
     return this.#planned.length >= MOST_PLANNED;
   }
 
+  /** Whether frames would change something by themselves. */
+  get waiting(): boolean {
+    return this.#planned.length > 0 || this.#cycle !== undefined;
+  }
+
   /** Puts a change in line; one without a time takes effect on the next frame. */
   plan(change: PlannedChange): void {
     this.#planned.push(change);

@@ -1,0 +1,254 @@
+import { Conflict, LivebrushError } from '../errors.js';
+import { log } from '../log.js';
+import { Fanout, type Tap } from '../pipeline/fanout.js';
+import type { Frame } from '../pipeline/frame.js';
+import { type LiveInfo, type LiveSource, liveNow, type SoundPacket } from '../pipeline/live.js';
+import { supervise } from '../pipeline/supervise.js';
+import { Rate } from '../pipeline/window.js';
+import type { InputInfo } from './protocol.js';
+
+/** A publisher's hold on a stream: disposing it ends the publisher, whose end resolves `closed`. */
+export interface Publication extends AsyncDisposable {
+  readonly closed: Promise<void>;
+}
+
+/** What feeds a stream while nobody publishes; opened again whenever it breaks or ends. */
+export interface Base {
+  readonly kind: string;
+  /** Whether to open it only while someone looks. */
+  readonly lazy?: boolean;
+  open(signal: AbortSignal): Promise<LiveSource>;
+}
+
+/** What an input needs from around it. */
+export interface InputOptions {
+  /** Draws what viewers see while nothing comes, in the size that they saw last. */
+  readonly card: (size: { readonly width: number; readonly height: number }) => LiveSource;
+  /** Someone began or ceased to publish, or the base broke: `problem` says why. */
+  readonly onChange?: (problem?: string) => void;
+}
+
+/** How long nothing may come before the card is shown, in milliseconds. */
+const STARVED_MS = 1000;
+const LOOK_MS = 250;
+
+const END = new LivebrushError('The input ended.');
+
+/**
+ * What comes into a stream: one publisher at a time, else its base, else a card. Readers never notice the seams:
+ * it is one stream of frames whose times rise.
+ */
+export class Input implements AsyncDisposable {
+  readonly #options: InputOptions;
+  readonly #frames = new Fanout();
+  readonly #sound = new Set<(packet: SoundPacket) => void>();
+  readonly #closed = new AbortController();
+  readonly #rate = new Rate();
+  #publisher: { source: LiveSource; stop: AbortController } | undefined;
+  #base: { base: Base; stop: AbortController; done: Promise<void> } | undefined;
+  #source: LiveSource | undefined;
+  #card: AbortController | undefined;
+  #size = { width: 640, height: 360 };
+  #last = 0;
+  #cameUs = Number.NEGATIVE_INFINITY;
+  #looked: (() => void) | undefined;
+  readonly #watch: NodeJS.Timeout;
+  /** Frames that came, and those left out since they were older than one before them. */
+  readonly counts = { in: 0, disordered: 0 };
+
+  constructor(options: InputOptions) {
+    this.#options = options;
+    this.#watch = setInterval(() => this.#fill(), LOOK_MS);
+    this.#watch.unref();
+  }
+
+  /** Whether someone publishes. */
+  get published(): boolean {
+    return this.#publisher !== undefined;
+  }
+
+  /** Whether there is more to show than the card. */
+  get live(): boolean {
+    return this.published || this.#source !== undefined;
+  }
+
+  /** What is known of an input while there is only the card. */
+  get #nothing(): LiveInfo {
+    return { kind: 'card', ...this.#size, fps: 0, bitrate: 0 };
+  }
+
+  get info(): InputInfo {
+    const source = this.#publisher?.source ?? this.#source;
+    const { kind, width, height, decodeMs: _, ...rest } = source?.info ?? this.#nothing;
+    const seen = width > 0 ? { width, height } : this.#size;
+    return { ...rest, kind, ...seen, fps: this.#rate.perSecond() };
+  }
+
+  /** Milliseconds that decoding a picture takes, where it is known. */
+  get decodeMs(): number | undefined {
+    return (this.#publisher?.source ?? this.#source)?.info.decodeMs;
+  }
+
+  /** Frames from now on, the newest one at once. */
+  tap(): Tap {
+    const tap = this.#frames.tap({ primed: true });
+    this.#looked?.();
+    this.#fill();
+    return tap;
+  }
+
+  /** The newest frame. */
+  last(): Frame | undefined {
+    return this.#frames.last();
+  }
+
+  /** Calls `take` for each packet of sound, in order, until disposed. */
+  onSound(take: (packet: SoundPacket) => void): Disposable {
+    this.#sound.add(take);
+    return { [Symbol.dispose]: () => this.#sound.delete(take) };
+  }
+
+  /** Takes a publisher's source over. @throws Conflict while another one publishes. */
+  publish(source: LiveSource): Publication {
+    if (this.#publisher)
+      throw new Conflict('Someone publishes this stream already.', {
+        hint: 'Wait for them to end, or publish under another name.',
+      });
+    if (this.#closed.signal.aborted) throw new Conflict('This stream is closed.');
+    const stop = new AbortController();
+    const publisher = { source, stop };
+    this.#publisher = publisher;
+    const closed = this.#feed(source, AbortSignal.any([stop.signal, this.#closed.signal]), () => true)
+      .catch((error: unknown) => log.info({ err: error }, 'a publisher broke off'))
+      .finally(async () => {
+        if (this.#publisher === publisher) this.#publisher = undefined;
+        this.#starve();
+        await source[Symbol.asyncDispose]();
+        this.#options.onChange?.();
+      });
+    this.#options.onChange?.();
+    return {
+      closed,
+      async [Symbol.asyncDispose]() {
+        stop.abort(END);
+        await closed;
+      },
+    };
+  }
+
+  /** Sets what feeds the stream while nobody publishes; undefined for the card alone. */
+  async setBase(base: Base | undefined): Promise<void> {
+    const before = this.#base;
+    this.#base = undefined;
+    before?.stop.abort(END);
+    await before?.done;
+    if (!base || this.#closed.signal.aborted) return;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.#closed.signal]);
+    const done = supervise((until) => this.#play(base, until), {
+      signal,
+      onRetry: (error) => this.#options.onChange?.(error instanceof Error ? error.message : String(error)),
+    }).catch((error: unknown) => log.warn({ err: error }, 'an input is given up'));
+    this.#base = { base, stop, done };
+  }
+
+  /** Reads the base once, from opening to its end; what it shows counts only while nobody publishes. */
+  async #play(base: Base, signal: AbortSignal): Promise<void> {
+    if (base.lazy) await this.#someoneLooks(signal);
+    if (signal.aborted) return;
+    const source = await base.open(signal);
+    try {
+      this.#source = source;
+      this.#options.onChange?.();
+      const idle = () => base.lazy === true && this.#frames.readers === 0;
+      await this.#feed(source, signal, () => !this.#publisher, idle);
+    } finally {
+      this.#source = undefined;
+      if (!this.#publisher) this.#starve();
+      await source[Symbol.asyncDispose]();
+    }
+    if (signal.aborted) return;
+    if (base.lazy) return this.#play(base, signal);
+    if (base.kind !== 'file') throw new LivebrushError(`The ${base.kind} input ended.`);
+    this.#options.onChange?.();
+  }
+
+  async #someoneLooks(signal: AbortSignal): Promise<void> {
+    while (this.#frames.readers === 0 && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        this.#looked = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+  }
+
+  /** @param counts whether this source's frames are the stream's. @param idle asked after each frame: whether to end. */
+  async #feed(
+    source: LiveSource,
+    signal: AbortSignal,
+    counts: () => boolean,
+    idle = () => false,
+  ): Promise<void> {
+    using _sound = source.onSound((packet) => {
+      if (counts()) for (const take of this.#sound) take(packet);
+    });
+    for await (const one of source.frames(signal)) {
+      if (counts()) {
+        this.#cameUs = liveNow();
+        this.#card?.abort(END);
+        this.#write(one);
+      } else one[Symbol.dispose]();
+      if (idle()) return;
+    }
+  }
+
+  #write(one: Frame): void {
+    this.counts.in++;
+    if (one.timestamp <= this.#last) {
+      this.counts.disordered++;
+      one[Symbol.dispose]();
+      return;
+    }
+    this.#last = one.timestamp;
+    this.#size = { width: one.width, height: one.height };
+    this.#rate.count();
+    void this.#frames.write(one);
+  }
+
+  /** Nothing more comes for now: the card may show at once. */
+  #starve(): void {
+    this.#cameUs = Number.NEGATIVE_INFINITY;
+    this.#fill();
+  }
+
+  /** Shows the card where nothing comes and someone looks. */
+  #fill(): void {
+    const starved = liveNow() - this.#cameUs > STARVED_MS * 1000;
+    if (!starved || this.#card || this.#closed.signal.aborted || this.#frames.readers === 0) return;
+    const stop = new AbortController();
+    this.#card = stop;
+    const show = async () => {
+      await using card = this.#options.card(this.#size);
+      for await (const one of card.frames(stop.signal)) {
+        if (stop.signal.aborted) one[Symbol.dispose]();
+        else this.#write(one);
+        if (this.#frames.readers === 0) break;
+      }
+    };
+    show()
+      .catch((error: unknown) => log.error({ err: error }, 'the card cannot be shown'))
+      .finally(() => {
+        this.#card = undefined;
+      });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#watch);
+    this.#closed.abort(END);
+    this.#card?.abort(END);
+    const publisher = this.#publisher;
+    publisher?.stop.abort(END);
+    await this.#base?.done;
+    await this.#frames.finish();
+    await publisher?.source[Symbol.asyncDispose]();
+  }
+}

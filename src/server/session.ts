@@ -1,0 +1,378 @@
+import { randomUUID } from 'node:crypto';
+import { LivebrushError, Overloaded } from '../errors.js';
+import type { Pixels } from '../models/pixels.js';
+import type { Cue } from '../pipeline/cues.js';
+import type { LiveCodec, LiveSource } from '../pipeline/live.js';
+import { liveNow } from '../pipeline/live.js';
+import { type Mood, mixOf } from '../pipeline/look.js';
+import { type AppliedChange, Performance } from '../pipeline/performance.js';
+import type { Viewer } from '../pipeline/sinks/webrtc.js';
+import { WebrtcSink } from '../pipeline/sinks/webrtc.js';
+import { Branch, type BranchParts, LINGER_MS } from './branch.js';
+import { type Base, Input, type Publication } from './input.js';
+import { Outputs } from './outputs.js';
+import type { Palette } from './palette.js';
+import type {
+  Change,
+  Degraded,
+  InputRequest,
+  LookState,
+  OutputInfo,
+  OutputRequest,
+  ServerMessage,
+  Share,
+  Stats,
+  StreamInfo,
+} from './protocol.js';
+
+/** A look that one viewer asks for instead of the stream's; what it does not name is as the stream began. */
+export interface OwnLook {
+  readonly mix?: readonly Share[];
+  readonly strength?: number;
+  readonly keepColor?: number;
+}
+
+/** What sessions share: the painter, the styles, and what the server lets them do. */
+export interface SessionParts {
+  readonly branch: BranchParts;
+  readonly palette: Palette;
+  readonly model: string;
+  /** The look that streams begin with; its styles are ready. */
+  readonly opening: Mood;
+  readonly bitrate: { readonly min: number; readonly start: number; readonly max: number };
+  readonly card: (size: { readonly width: number; readonly height: number }) => LiveSource;
+  /** What an input request stands for. @throws Denied, NotFound, BadInput */
+  readonly base: (request: InputRequest) => Promise<Base>;
+  /** @throws Denied when an output may not be opened. */
+  readonly checkOutput: (request: OutputRequest) => Promise<void>;
+  readonly folders: { readonly recordings: string; readonly hls: string };
+  /** Different looks that one stream may be painted in at once. */
+  readonly maxLooks: number;
+}
+
+type Listen = (message: ServerMessage) => void;
+
+const MAIN = 'main';
+/** How often changes take effect while nothing is painted, since nobody looks, in milliseconds. */
+const IDLE_MS = 100;
+
+/** One stream: what comes in, how it looks, who watches. */
+export class Session implements AsyncDisposable {
+  readonly name: string;
+  readonly #parts: SessionParts;
+  readonly #input: Input;
+  readonly #performance: Performance;
+  readonly #outputs: Outputs;
+  readonly #branches = new Map<string, Branch>();
+  readonly #listeners = new Set<Listen>();
+  readonly #idle: NodeJS.Timeout;
+  #closing: NodeJS.Timeout | undefined;
+  #closed = false;
+  #level = 0;
+  /** Counts of main branches that are over. */
+  readonly #past = { in: 0, painted: 0, failed: 0, busy: 0 };
+
+  constructor(name: string, parts: SessionParts) {
+    this.name = name;
+    this.#parts = parts;
+    this.#performance = new Performance(parts.opening, (applied) => this.#applied(applied));
+    this.#input = new Input({
+      card: parts.card,
+      onChange: (problem) => {
+        if (problem) this.#tell({ type: 'notice', level: 'warning', text: problem });
+        this.#changed();
+      },
+    });
+    this.#outputs = new Outputs({
+      stream: name,
+      tap: (what) => (what === 'source' ? this.#input.tap() : this.#main().painted.tap({ primed: false })),
+      onSound: (take) => this.#input.onSound(take),
+      cues: (from, to) => this.#performance.cues(from, to),
+      folders: parts.folders,
+      onChange: () => this.#changed(),
+    });
+    this.#input.onSound((packet) => {
+      for (const branch of this.#branches.values()) branch.sound(packet);
+    });
+    this.#idle = setInterval(() => this.#tick(), IDLE_MS);
+    this.#idle.unref();
+  }
+
+  /** Whether someone publishes. */
+  get live(): boolean {
+    return this.#input.live;
+  }
+
+  get viewers(): number {
+    return [...this.#branches.values()].reduce((sum, { viewers }) => sum + viewers, 0);
+  }
+
+  /** Takes a publisher's source over. @throws Conflict while another one publishes. */
+  publish(source: LiveSource): Publication {
+    return this.#input.publish(source);
+  }
+
+  /**
+   * Joins the encoder that all viewers of this look and codec share; leaving is disposing.
+   * @throws NotFound (style), Overloaded (too many looks).
+   */
+  async watch(codec: LiveCodec, viewer: Viewer, own?: OwnLook): Promise<Disposable> {
+    const branch = own ? await this.#ownBranch(own) : this.#main();
+    const shared = branch.share(codec, () => new WebrtcSink({ codec, bitrate: this.#parts.bitrate }));
+    const seat = shared.sink.join(viewer);
+    this.#changed();
+    return {
+      [Symbol.dispose]: () => {
+        seat[Symbol.dispose]();
+        shared[Symbol.dispose]();
+        this.#changed();
+        this.#tidyLater();
+      },
+    };
+  }
+
+  /** Plans a change of the look. @returns its id. @throws NotFound (style), Overloaded (too many wait). */
+  async change(change: Change, id: string = randomUUID()): Promise<string> {
+    const { cycle, atFrame, atTimestamp, ...rest } = change;
+    const { style, strength, keepColor, steady, show } = rest;
+    await this.#parts.palette.ready([...namesOf(style), ...(cycle?.styles ?? [])]);
+    if (this.#performance.full) throw new Overloaded('Too many changes wait for their frame.');
+    const plain = [style, strength, keepColor, steady, show].some((it) => it !== undefined);
+    this.#performance.plan({
+      id,
+      ...(plain ? { change: rest } : {}),
+      ...(cycle ? { cycle } : {}),
+      ...(atFrame === undefined ? {} : { atFrame }),
+      ...(atTimestamp === undefined ? {} : { atTimestamp }),
+    });
+    return id;
+  }
+
+  /** Takes back a change that has not taken effect. @returns whether there was one. */
+  cancel(id: string): boolean {
+    return this.#performance.cancel(id);
+  }
+
+  /** What was played since a time of the live clock, or all of it, as a cue list. */
+  cues(from = 0): Cue[] {
+    return this.#performance.cues(from);
+  }
+
+  async addOutput(request: OutputRequest): Promise<OutputInfo> {
+    await this.#parts.checkOutput(request);
+    return this.#outputs.add(request);
+  }
+
+  /** @throws NotFound */
+  async removeOutput(id: string): Promise<OutputInfo> {
+    const info = await this.#outputs.remove(id);
+    this.#tidyLater();
+    return info;
+  }
+
+  async setInput(request: InputRequest): Promise<void> {
+    await this.#input.setBase(await this.#parts.base(request));
+    this.#changed();
+  }
+
+  async clearInput(): Promise<void> {
+    await this.#input.setBase(undefined);
+    this.#changed();
+  }
+
+  /** The newest painting; undefined before the first frame. */
+  async snapshot(): Promise<Pixels | undefined> {
+    using painting = this.#branches.get(MAIN)?.painted.last() ?? this.#input.last();
+    return painting && { data: painting.data, width: painting.width, height: painting.height };
+  }
+
+  /** Calls `listen` with what happens, until disposed. */
+  on(listen: Listen): Disposable {
+    this.#listeners.add(listen);
+    return { [Symbol.dispose]: () => this.#listeners.delete(listen) };
+  }
+
+  /** The gallery changed. */
+  restyled(): void {
+    this.#tell({ type: 'styles' });
+  }
+
+  get look(): LookState {
+    return lookState(this.#performance.mood);
+  }
+
+  info(): StreamInfo {
+    const { cycle } = this.#performance;
+    return {
+      name: this.name,
+      live: this.live,
+      input: this.#input.info,
+      look: this.look,
+      ...(cycle ? { cycle: { styles: [...cycle.styles], everyFrames: cycle.everyFrames } } : {}),
+      viewers: this.viewers,
+      outputs: this.#outputs.list,
+      degraded: this.#degraded(),
+    };
+  }
+
+  stats(): Stats {
+    const branch = this.#branches.get(MAIN);
+    const { decodeMs } = this.#input;
+    const past = this.#past;
+    return {
+      type: 'stats',
+      frame: Math.max(0, this.#performance.frame),
+      timestamp: this.#performance.timestamp,
+      input: this.#input.info,
+      fps: branch?.rate.perSecond() ?? 0,
+      viewers: this.viewers,
+      stages: {
+        ...(decodeMs === undefined ? {} : { decode: { p50: decodeMs, p95: decodeMs } }),
+        ...(branch ? { paint: branch.paintMs.timing(), encode: branch.encodeMs.timing() } : {}),
+      },
+      latency: branch?.latencyMs.timing() ?? { p50: 0, p95: 0 },
+      frames: {
+        in: past.in + (branch?.offered ?? 0),
+        painted: past.painted + (branch?.counts.painted ?? 0),
+        dropped: {
+          busy: past.busy + (branch?.dropped ?? 0),
+          disordered: this.#input.counts.disordered,
+        },
+      },
+      bitrate: branch?.bitrate ?? 0,
+      degraded: this.#degraded(),
+      outputs: this.#outputs.list,
+    };
+  }
+
+  /** How often the painter ran for each look that is being painted, by look. */
+  painted(): Record<string, number> {
+    return Object.fromEntries([...this.#branches].map(([key, { counts }]) => [key, counts.painted]));
+  }
+
+  /** The branch of the stream's own look, painting from now on. */
+  #main(): Branch {
+    this.#assertOpen();
+    const open = this.#branches.get(MAIN);
+    if (open) return open;
+    const { palette, branch } = this.#parts;
+    const made = new Branch(
+      branch,
+      this.#input.tap(),
+      (frame) => palette.look(this.#performance.next(frame)),
+      () => this.#load(),
+    );
+    this.#branches.set(MAIN, made);
+    return made;
+  }
+
+  async #ownBranch(own: OwnLook): Promise<Branch> {
+    const { opening, palette, branch, maxLooks } = this.#parts;
+    const mood: Mood = {
+      ...opening,
+      ...(own.mix ? { mix: mixOf(own.mix) } : {}),
+      ...(own.strength === undefined ? {} : { strength: own.strength }),
+      ...(own.keepColor === undefined ? {} : { keepColor: own.keepColor }),
+    };
+    await palette.ready(mood.mix.keys());
+    this.#assertOpen();
+    const key = JSON.stringify({ ...mood, mix: [...mood.mix].sort() });
+    const open = this.#branches.get(key);
+    if (open) return open;
+    if (this.#branches.size >= maxLooks)
+      throw new Overloaded(`This stream is painted in ${maxLooks} looks already.`, {
+        hint: 'Watch it without a look of your own.',
+        retryAfterS: 10,
+      });
+    const made = new Branch(branch, this.#input.tap(), () => palette.look(mood));
+    this.#branches.set(key, made);
+    return made;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LivebrushError('This stream is closed.');
+  }
+
+  /** Ends branches that nobody has watched for a while. */
+  #tidyLater(): void {
+    clearTimeout(this.#closing);
+    this.#closing = setTimeout(() => void this.#tidy(), LINGER_MS + 500);
+    this.#closing.unref();
+  }
+
+  async #tidy(): Promise<void> {
+    for (const [key, branch] of this.#branches) {
+      if (branch.viewers > 0 || (key === MAIN && this.#outputs.paint)) continue;
+      this.#branches.delete(key);
+      if (key === MAIN) this.#remember(branch);
+      await branch[Symbol.asyncDispose]();
+    }
+    this.#changed();
+  }
+
+  #remember(branch: Branch): void {
+    this.#past.in += branch.offered;
+    this.#past.painted += branch.counts.painted;
+    this.#past.failed += branch.counts.failed;
+    this.#past.busy += branch.dropped;
+  }
+
+  /** While nobody looks nothing is painted; changes take effect all the same. */
+  #tick(): void {
+    if (this.#branches.has(MAIN) || !this.#performance.waiting) return;
+    this.#performance.next({ timestamp: liveNow() });
+  }
+
+  #applied({ id, frame, timestamp, mood, cycle }: AppliedChange): void {
+    const look = lookState(mood);
+    const turns = cycle && { styles: [...cycle.styles], everyFrames: cycle.everyFrames };
+    this.#tell({ type: 'applied', id, frame, timestamp, look, ...(turns ? { cycle: turns } : {}) });
+  }
+
+  #load(): void {
+    const { level, reason, width, height } = this.#degraded();
+    if (level > this.#level && reason) this.#tell({ type: 'notice', level: 'warning', text: reason });
+    if (level === 0 && this.#level > 0)
+      this.#tell({ type: 'notice', level: 'info', text: `Painting at ${width}x${height} again.` });
+    this.#level = level;
+    this.#changed();
+  }
+
+  #degraded(): Degraded {
+    const branch = this.#branches.get(MAIN);
+    const { width, height } = branch?.work ?? { width: 0, height: 0 };
+    const level = branch?.level ?? 0;
+    const reason = `The painter cannot keep up: it paints at ${width}x${height}.`;
+    return { level, width, height, model: this.#parts.model, ...(level > 0 ? { reason } : {}) };
+  }
+
+  #changed(): void {
+    if (this.#listeners.size > 0) this.#tell({ type: 'stream', stream: this.info() });
+  }
+
+  #tell(message: ServerMessage): void {
+    for (const listen of this.#listeners) listen(message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#idle);
+    clearTimeout(this.#closing);
+    await this.#outputs[Symbol.asyncDispose]();
+    await this.#input[Symbol.asyncDispose]();
+    await Promise.all([...this.#branches.values()].map((branch) => branch[Symbol.asyncDispose]()));
+    this.#branches.clear();
+    this.#listeners.clear();
+  }
+}
+
+/** Styles that a change names. */
+const namesOf = (style: Change['style']): string[] =>
+  style === undefined ? [] : typeof style === 'string' ? [style] : style.map((part) => part.style);
+
+/** A mood as clients see it. */
+export function lookState({ mix, strength, keepColor, steady, show }: Mood): LookState {
+  const parts = [...mix].filter(([, share]) => share > 0).map(([style, weight]) => ({ style, weight }));
+  return { mix: parts, strength, keepColor, steady, show };
+}

@@ -1,0 +1,90 @@
+import { LivebrushError, NotFound, Overloaded, Usage } from '../errors.js';
+import { STREAM_NAME } from './protocol.js';
+import { Session, type SessionParts } from './session.js';
+
+/** Names that are parts of the server's own addresses. */
+export const RESERVED: ReadonlySet<string> = new Set([
+  ...['api', 'assets', 'docs', 'healthz', 'hls', 'metrics', 'openapi', 'readyz', 'schema', 'static', 'watch'],
+]);
+
+/** How many streams and viewers there may be. */
+export interface SessionLimits {
+  readonly streams: number;
+  readonly viewers: number;
+}
+
+/** All streams of a server, by name. */
+export class Sessions implements AsyncDisposable {
+  readonly #parts: SessionParts;
+  readonly #limits: SessionLimits;
+  readonly #sessions = new Map<string, Session>();
+  #closed = false;
+
+  constructor(parts: SessionParts, limits: SessionLimits) {
+    this.#parts = parts;
+    this.#limits = limits;
+  }
+
+  find(name: string): Session | undefined {
+    return this.#sessions.get(name);
+  }
+
+  /** @throws NotFound */
+  get(name: string): Session {
+    const session = this.#sessions.get(name);
+    if (session) return session;
+    throw new NotFound(`There is no stream ${JSON.stringify(name.slice(0, 80))}.`);
+  }
+
+  list(): Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  get viewers(): number {
+    return this.list().reduce((sum, { viewers }) => sum + viewers, 0);
+  }
+
+  /** The stream of that name, begun now if there is none. @throws Usage (name), Overloaded. */
+  open(name: string): Session {
+    const known = this.#sessions.get(name);
+    if (known) return known;
+    if (!STREAM_NAME.test(name) || RESERVED.has(name.toLowerCase()))
+      throw new Usage(`${JSON.stringify(name.slice(0, 80))} cannot be the name of a stream.`, {
+        hint: 'A name has 1 to 64 letters, digits, _ and -, and is none of the server’s own addresses.',
+      });
+    if (this.#closed) throw new LivebrushError('The server is shutting down.');
+    if (this.#sessions.size >= this.#limits.streams)
+      throw new Overloaded(`There are ${this.#limits.streams} streams already.`, { retryAfterS: 30 });
+    const session = new Session(name, this.#parts);
+    this.#sessions.set(name, session);
+    return session;
+  }
+
+  /** @throws Overloaded when one more viewer would be too many. */
+  admitViewer(): void {
+    const { viewers } = this.#limits;
+    if (this.viewers >= viewers)
+      throw new Overloaded(`There are ${viewers} viewers already: more would slow all of them.`, {
+        retryAfterS: 10,
+      });
+  }
+
+  /** Ends a stream with its publisher, viewers and outputs. @throws NotFound */
+  async close(name: string): Promise<void> {
+    const session = this.get(name);
+    this.#sessions.delete(name);
+    await session[Symbol.asyncDispose]();
+  }
+
+  /** A style was added, replaced or removed: everyone hears of it. */
+  restyle(name: string): void {
+    this.#parts.palette.forget(name);
+    for (const session of this.#sessions.values()) session.restyled();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.list().map((session) => session[Symbol.asyncDispose]()));
+    this.#sessions.clear();
+  }
+}
