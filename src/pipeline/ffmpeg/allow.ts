@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 const PROTOCOLS = 'file';
 
 /** Containers that hold their own media. No playlists, no concat scripts, no device, picture or text formats. */
-const DEMUXERS = ['mov', 'matroska', 'webm', 'avi', 'mpegts', 'mpeg', 'flv', 'ogg'];
+export const DEMUXERS: readonly string[] = ['mov', 'matroska', 'webm', 'avi', 'mpegts', 'mpeg', 'flv', 'ogg'];
 
 /**
  * Names of decoders, not of codecs: a build has its own for some codecs. ffprobe opens one for each stream of a file,
@@ -31,11 +31,14 @@ const MOST_STREAMS = 64;
 const PROBE_BYTES = 5_000_000;
 const PROBE_MICROSECONDS = 5_000_000;
 
+/** All of them, as FFmpeg's `codec_whitelist` takes them. */
+export const allowedDecoders: string = Object.values(DECODERS).join(',');
+
 /** Options before an input file that hold it to the allow-lists; ffmpeg 5.1 to 8, and ffprobe. */
 export const allowedOnly: readonly string[] = [
   ...['-protocol_whitelist', PROTOCOLS],
   ...['-format_whitelist', DEMUXERS.join(',')],
-  ...['-codec_whitelist', Object.values(DECODERS).join(',')],
+  ...['-codec_whitelist', allowedDecoders],
   ...['-max_pixels', String(MOST_PIXELS)],
   ...['-max_streams', String(MOST_STREAMS)],
   ...['-probesize', String(PROBE_BYTES)],
