@@ -4,7 +4,7 @@ import { Unsupported } from '../../errors.js';
 import { type Frame, frame } from '../frame.js';
 import type { LiveCodec, PicturePacket } from '../live.js';
 import type { PictureColors } from '../rtp/color-space.js';
-import { type Av, check, code, loadAv } from './av.js';
+import { type Av, check, code, isDry, loadAv } from './av.js';
 import { ToPixels } from './color.js';
 import { Turns } from './turns.js';
 
@@ -112,7 +112,7 @@ export class LiveDecoder implements AsyncDisposable {
     for (;;) {
       this.#picture.unref();
       const got = await this.#context.receiveFrame(this.#picture);
-      if (got === code.again || got === code.eof) return shown;
+      if (isDry(got)) return shown;
       if (got < 0 || this.#isDamaged()) {
         shown?.[Symbol.dispose]();
         return this.#spoil();
