@@ -1,4 +1,3 @@
-import type { FFEncoderCodec } from 'node-av/constants';
 import type { CodecContext, Packet, Frame as Picture } from 'node-av/lib';
 import { Unsupported } from '../../errors.js';
 import type { Size } from '../../models/pixels.js';
@@ -7,6 +6,8 @@ import type { LiveCodec, PicturePacket } from '../live.js';
 import { type Av, check, isDry, loadAv } from './av.js';
 import { FromPixels } from './color.js';
 import { codedSize } from './encode.js';
+import { describe, liveSettings, setRate } from './live-settings.js';
+import { Pace } from './pace.js';
 import { Turns } from './turns.js';
 
 export interface LiveEncoderOptions {
@@ -21,52 +22,8 @@ const defaults = { bitrate: 2_000_000, fps: 30 };
 /** Bits a second that make sense. */
 const MIN_BITRATE = 50_000;
 const MAX_BITRATE = 50_000_000;
-/** How long, in seconds, the line takes to carry the largest picture: the encoder's buffer. */
-const BUFFER_SECONDS = 0.4;
 /** libvpx takes another rate only when it starts anew, with a large key picture: small changes are not worth it. */
 const WORTH_RESTART = 0.1;
-
-interface Settings {
-  readonly encoder: FFEncoderCodec;
-  readonly colors: 'bt709' | 'bt601';
-  /** Whether the rate can change while it runs. */
-  readonly steerable: boolean;
-  readonly options: Readonly<Record<string, string>>;
-}
-
-const settings: Record<LiveCodec, Settings> = {
-  h264: {
-    encoder: 'libx264' as FFEncoderCodec,
-    colors: 'bt709',
-    steerable: true,
-    options: {
-      preset: 'ultrafast',
-      tune: 'zerolatency',
-      profile: 'baseline',
-      'forced-idr': '1',
-      // force-cfr=0: the rate is kept by the frames' own times, whatever their pace.
-      'x264-params': 'repeat-headers=1:annexb=1:scenecut=0:force-cfr=0',
-    },
-  },
-  vp8: {
-    encoder: 'libvpx' as FFEncoderCodec,
-    // What browsers take unmarked VP8 for.
-    colors: 'bt601',
-    steerable: false,
-    options: {
-      deadline: 'realtime',
-      'cpu-used': '8',
-      'lag-in-frames': '0',
-      'auto-alt-ref': '0',
-      'static-thresh': '1',
-      'max-intra-rate': '300',
-      'undershoot-pct': '100',
-      'overshoot-pct': '15',
-      qmin: '2',
-      qmax: '56',
-    },
-  },
-};
 
 /** An encoder that is open for one size, and what it needs. */
 interface Running {
@@ -86,6 +43,7 @@ export class LiveEncoder implements AsyncDisposable {
   readonly #fps: number;
   readonly #packet: Packet;
   readonly #turns = new Turns(() => this.#free());
+  readonly #pace: Pace;
   #bitrate: number;
   #running: Running | undefined;
   /** The encoder's own clock, which never stands still: microseconds, mostly those of the frames. */
@@ -95,6 +53,7 @@ export class LiveEncoder implements AsyncDisposable {
     this.#av = av;
     this.codec = codec;
     this.#fps = options.fps ?? defaults.fps;
+    this.#pace = new Pace(this.#fps);
     this.#bitrate = bounded(options.bitrate ?? defaults.bitrate);
     this.#packet = new av.Packet();
     this.#packet.alloc();
@@ -103,7 +62,7 @@ export class LiveEncoder implements AsyncDisposable {
   /** @throws Unsupported where node-av is missing or cannot encode it. */
   static async open(codec: LiveCodec, options: LiveEncoderOptions = {}): Promise<LiveEncoder> {
     const av = await loadAv();
-    const { encoder } = settings[codec];
+    const { encoder } = liveSettings[codec];
     if (!av.Codec.findEncoderByName(encoder))
       throw new Unsupported(`This build of node-av has no encoder ${encoder}.`);
     return new LiveEncoder(av, codec, options);
@@ -128,6 +87,7 @@ export class LiveEncoder implements AsyncDisposable {
   }
 
   async #encode(frame: Frame, key: boolean): Promise<PicturePacket | undefined> {
+    this.#pace.note(frame.timestamp);
     const { context, fromPixels } = await this.#ready(frame);
     const { C } = this.#av;
     const picture = await fromPixels.convert(frame);
@@ -170,8 +130,8 @@ export class LiveEncoder implements AsyncDisposable {
   async #ready({ width, height }: Size): Promise<Running> {
     const running = this.#running;
     if (running?.size.width === width && running.size.height === height) {
-      if (settings[this.codec].steerable) {
-        limit(running.context, this.#bitrate);
+      if (liveSettings[this.codec].steerable) {
+        setRate(running.context, this.#bitrate, this.#pace.stretch);
         return running;
       }
       if (Math.abs(this.#bitrate / running.bitrate - 1) < WORTH_RESTART) return running;
@@ -183,14 +143,14 @@ export class LiveEncoder implements AsyncDisposable {
 
   async #start(size: Size): Promise<Running> {
     const av = this.#av;
-    const { encoder, options, colors } = settings[this.codec];
+    const { encoder, options, colors } = liveSettings[this.codec];
     const codec = av.Codec.findEncoderByName(encoder)!;
     const coded = codedSize('h264', size);
     const context = new av.CodecContext();
     context.allocContext3(codec);
     try {
       describe(av, context, { ...coded, colors, fps: this.#fps });
-      limit(context, this.#bitrate);
+      setRate(context, this.#bitrate);
       check(av, await context.open2(codec, av.Dictionary.fromObject(options)), `Cannot start ${encoder}`);
       const fromPixels = new FromPixels(av, coded, av.C.AV_PIX_FMT_YUV420P, colors);
       return { size, bitrate: this.#bitrate, context, fromPixels };
@@ -219,35 +179,3 @@ export class LiveEncoder implements AsyncDisposable {
 
 const bounded = (bitrate: number): number =>
   Math.round(Math.min(MAX_BITRATE, Math.max(MIN_BITRATE, bitrate || 0)));
-
-/** Sets the rate; x264 reads it before each frame. */
-function limit(context: CodecContext, bitrate: number): void {
-  context.bitRate = BigInt(bitrate);
-  context.rcMaxRate = BigInt(bitrate);
-  context.rcMinRate = BigInt(bitrate);
-  context.rcBufferSize = Math.round(bitrate * BUFFER_SECONDS);
-}
-
-function describe(
-  av: Av,
-  context: CodecContext,
-  { width, height, colors, fps }: Size & { colors: Settings['colors']; fps: number },
-): void {
-  const { C, Rational } = av;
-  context.width = width;
-  context.height = height;
-  context.pixelFormat = C.AV_PIX_FMT_YUV420P;
-  // Microseconds: the frames' times come back as they went in.
-  context.timeBase = new Rational(1, 1_000_000);
-  context.framerate = new Rational(Math.round(fps * 1000), 1000);
-  const wide = colors === 'bt709';
-  context.colorSpace = wide ? C.AVCOL_SPC_BT709 : C.AVCOL_SPC_SMPTE170M;
-  context.colorRange = C.AVCOL_RANGE_MPEG;
-  context.colorPrimaries = C.AVCOL_PRI_BT709;
-  context.colorTrc = C.AVCOL_TRC_BT709;
-  context.chromaLocation = C.AVCHROMA_LOC_LEFT;
-  // Key pictures come when someone needs one.
-  context.gopSize = 100_000;
-  context.maxBFrames = 0;
-  context.threadCount = 1;
-}

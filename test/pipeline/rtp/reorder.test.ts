@@ -42,7 +42,9 @@ function setup(options: Partial<ReorderOptions<Numbered>> = {}) {
     clock,
     out,
     reorder,
-    push: (...all: number[]) => all.forEach((sequence) => reorder.push({ sequence })),
+    push: (...all: number[]) => {
+      for (const sequence of all) reorder.push({ sequence });
+    },
   };
 }
 
