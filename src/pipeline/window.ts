@@ -22,31 +22,3 @@ export class Window {
     return { p50: at(0.5), p95: at(0.95) };
   }
 }
-
-/** Events a second over the last seconds. */
-export class Rate {
-  readonly #times: number[] = [];
-
-  /** @param seconds how far back it looks. */
-  constructor(readonly seconds = 2) {}
-
-  count(now = performance.now()): void {
-    this.#times.push(now);
-    this.#forget(now);
-  }
-
-  perSecond(now = performance.now()): number {
-    this.#forget(now);
-    const [first] = this.#times;
-    if (first === undefined || this.#times.length < 2) return 0;
-    // Between the first and now, so that it falls to nothing when nothing comes.
-    const span = Math.max(now - first, 1);
-    return Number(
-      ((1000 * (this.#times.length - 1)) / Math.max(span, this.#times.at(-1)! - first)).toFixed(2),
-    );
-  }
-
-  #forget(now: number): void {
-    while (this.#times.length > 0 && now - this.#times[0]! > this.seconds * 1000) this.#times.shift();
-  }
-}

@@ -7,12 +7,13 @@ import { Ladder } from '../pipeline/ladder.js';
 import { type LiveCodec, type LiveSink, liveNow, type SoundPacket } from '../pipeline/live.js';
 import type { Look } from '../pipeline/look.js';
 import { Meter } from '../pipeline/meter.js';
+import { RateMeter } from '../pipeline/rate-meter.js';
 import { run } from '../pipeline/run.js';
 import type { FrameSink } from '../pipeline/sink.js';
 import type { Stage } from '../pipeline/stage.js';
 import type { Resample } from '../pipeline/stages/resize.js';
 import { Stylize } from '../pipeline/stages/stylize.js';
-import { Rate, Window } from '../pipeline/window.js';
+import { Window } from '../pipeline/window.js';
 
 /** What every branch of every stream paints with. */
 export interface BranchParts {
@@ -29,7 +30,7 @@ export interface BranchParts {
 
 /** An encoder that viewers of one look share. */
 interface Encoding {
-  readonly sink: LiveSink & { readonly bitrate?: number };
+  readonly sink: LiveSink & { readonly stats?: { readonly target: number } };
   readonly stop: AbortController;
   readonly done: Promise<void>;
   viewers: number;
@@ -50,7 +51,7 @@ export class Branch implements AsyncDisposable {
   readonly encodeMs = new Window();
   /** From a frame's arrival here to its packets' leaving, in milliseconds. */
   readonly latencyMs = new Window();
-  readonly rate = new Rate();
+  readonly rate = new RateMeter();
   /** Frames that were painted, that came while a newer one waited, and that an engine failed on. */
   readonly counts = { painted: 0, failed: 0 };
   readonly #parts: BranchParts;
@@ -104,7 +105,7 @@ export class Branch implements AsyncDisposable {
 
   /** Bits a second that its encoders aim at, together. */
   get bitrate(): number {
-    return [...this.#encodings.values()].reduce((sum, { sink }) => sum + (sink.bitrate ?? 0), 0);
+    return [...this.#encodings.values()].reduce((sum, { sink }) => sum + (sink.stats?.target ?? 0), 0);
   }
 
   /** The encoder of a codec, opened by the first who asks. Each call is one viewer, until disposed. */
@@ -191,7 +192,7 @@ export class Branch implements AsyncDisposable {
     const sink: FrameSink = {
       write: async (frame) => {
         this.counts.painted++;
-        this.rate.count();
+        this.rate.add();
         await this.painted.write(frame);
       },
       finish: () => this.painted.finish(),

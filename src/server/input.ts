@@ -3,8 +3,8 @@ import { log } from '../log.js';
 import { Fanout, type Tap } from '../pipeline/fanout.js';
 import type { Frame } from '../pipeline/frame.js';
 import { type LiveInfo, type LiveSource, liveNow, type SoundPacket } from '../pipeline/live.js';
+import { RateMeter } from '../pipeline/rate-meter.js';
 import { supervise } from '../pipeline/supervise.js';
-import { Rate } from '../pipeline/window.js';
 import type { InputInfo } from './protocol.js';
 
 /** A publisher's hold on a stream: disposing it ends the publisher, whose end resolves `closed`. */
@@ -43,7 +43,7 @@ export class Input implements AsyncDisposable {
   readonly #frames = new Fanout();
   readonly #sound = new Set<(packet: SoundPacket) => void>();
   readonly #closed = new AbortController();
-  readonly #rate = new Rate();
+  readonly #rate = new RateMeter();
   #publisher: { source: LiveSource; stop: AbortController } | undefined;
   #base: { base: Base; stop: AbortController; done: Promise<void> } | undefined;
   #source: LiveSource | undefined;
@@ -81,7 +81,7 @@ export class Input implements AsyncDisposable {
     const source = this.#publisher?.source ?? this.#source;
     const { kind, width, height, decodeMs: _, ...rest } = source?.info ?? this.#nothing;
     const seen = width > 0 ? { width, height } : this.#size;
-    return { ...rest, kind, ...seen, fps: this.#rate.perSecond() };
+    return { ...rest, kind, ...seen, fps: Number(this.#rate.rate.toFixed(1)) };
   }
 
   /** Milliseconds that decoding a picture takes, where it is known. */
@@ -210,7 +210,7 @@ export class Input implements AsyncDisposable {
     }
     this.#last = one.timestamp;
     this.#size = { width: one.width, height: one.height };
-    this.#rate.count();
+    this.#rate.add();
     void this.#frames.write(one);
   }
 

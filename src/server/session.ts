@@ -224,7 +224,7 @@ export class Session implements AsyncDisposable {
       frame: Math.max(0, this.#performance.frame),
       timestamp: this.#performance.timestamp,
       input: this.#input.info,
-      fps: branch?.rate.perSecond() ?? 0,
+      fps: Number((branch?.rate.rate ?? 0).toFixed(1)),
       viewers: this.viewers,
       stages: {
         ...(decodeMs === undefined ? {} : { decode: { p50: decodeMs, p95: decodeMs } }),

@@ -1,0 +1,256 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Conflict, NotFound, Overloaded, Usage } from '../../src/errors.js';
+import { LiveDecoder } from '../../src/pipeline/codec/live-decode.js';
+import { framesAlive } from '../../src/pipeline/frame.js';
+import { depacketizer } from '../../src/pipeline/rtp/index.js';
+import type { ServerMessage } from '../../src/server/protocol.js';
+import { Session, type SessionParts } from '../../src/server/session.js';
+import { Sessions } from '../../src/server/sessions.js';
+import { FakeSource, FakeViewer, parts, until } from './doubles.js';
+
+type Applied = Extract<ServerMessage, { type: 'applied' }>;
+
+async function open(over: Partial<SessionParts> = {}, pause?: () => Promise<void>) {
+  const made = parts(over, pause);
+  await made.ready();
+  const session = new Session('stage', made.parts);
+  const heard: ServerMessage[] = [];
+  session.on((message) => heard.push(message));
+  const applied = () => heard.filter((message): message is Applied => message.type === 'applied');
+  return { ...made, session, heard, applied };
+}
+
+/** The brightness of the first byte of what a viewer was sent last. */
+async function seen(viewer: FakeViewer): Promise<number> {
+  await using decoder = await LiveDecoder.open('h264');
+  const parser = depacketizer('h264');
+  let value = Number.NaN;
+  for (const { payloads, timestamp } of viewer.pictures)
+    for (const { payload, marker } of payloads)
+      for (const unit of parser.push({ payload, marker, timestamp: Math.round(timestamp * 0.09) })) {
+        using one = await decoder.decode({ ...unit, timestamp });
+        if (one) value = one.data[0]!;
+      }
+  return value;
+}
+
+afterEach(() => expect(framesAlive()).toBe(0));
+
+describe('a session', () => {
+  it('paints what is published, for viewers who share one encoder', async () => {
+    const { session } = await open();
+    const source = new FakeSource();
+    const publication = session.publish(source);
+    const [one, two] = [new FakeViewer(), new FakeViewer()];
+    using _one = await session.watch('h264', one);
+    using _two = await session.watch('h264', two);
+    for (let i = 0; i < 10; i++) {
+      source.show(100);
+      source.sound();
+      await sleep(20);
+    }
+    await until(() => one.pictures.length > 3 && two.pictures.length > 3, 'pictures');
+    expect(await seen(one)).toBeCloseTo(110, -1);
+    expect(one.pictures.at(-1)?.payloads).toBe(two.pictures.at(-1)?.payloads);
+    expect(one.sounds.length).toBeGreaterThan(5);
+    expect(session.info()).toMatchObject({ live: true, viewers: 2, input: { kind: 'whip', width: 64 } });
+    await publication[Symbol.asyncDispose]();
+    expect(source.closed).toBeGreaterThan(0);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('paints once for each distinct look, however many watch, and shows each viewer its own', async () => {
+    const { session } = await open();
+    const source = new FakeSource();
+    session.publish(source);
+    const viewers = [new FakeViewer(), new FakeViewer(), new FakeViewer(), new FakeViewer()];
+    const own = { mix: [{ style: 'p60', weight: 1 }] };
+    const seats = [
+      await session.watch('h264', viewers[0]!),
+      await session.watch('h264', viewers[1]!, own),
+      await session.watch('h264', viewers[2]!, own),
+    ];
+    for (let i = 0; i < 12; i++) {
+      source.show(100);
+      await sleep(20);
+      // The fourth joins late.
+      if (i === 5) seats.push(await session.watch('h264', viewers[3]!, { strength: 0 }));
+    }
+    await until(() => viewers[3]!.pictures.length > 2, 'pictures for the last');
+    const counts = Object.values(session.painted());
+    expect(counts).toHaveLength(3);
+    expect(counts[0]).toBeGreaterThan(8);
+    expect(Math.abs(counts[0]! - counts[1]!)).toBeLessThanOrEqual(2);
+    const values = await Promise.all(viewers.map(seen));
+    for (const [i, expected] of [110, 160, 160, 100].entries())
+      expect(Math.abs(values[i]! - expected)).toBeLessThan(6);
+    for (const seat of seats) seat[Symbol.dispose]();
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('applies a change on the very frame that it reports', async () => {
+    const { session, applied } = await open();
+    const source = new FakeSource();
+    session.publish(source);
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    const painted = new Map<number, number>();
+    const look = async () => {
+      const time = source.show(100);
+      await until(() => session.stats().timestamp === time && session.stats().fps >= 0, 'the frame');
+      await until(() => viewer.pictures.at(-1)?.timestamp === time, 'its picture');
+      painted.set(time, (await session.snapshot())!.data[0]!);
+    };
+    await look();
+    await look();
+    await session.change({ style: 'p40', fadeMs: 0 }, 'mine');
+    await look();
+    await look();
+    const [report] = applied();
+    expect(report).toMatchObject({ id: 'mine', look: { mix: [{ style: 'p40', weight: 1 }] } });
+    const times = [...painted.keys()];
+    expect(times.indexOf(report!.timestamp)).toBe(2);
+    expect([...painted.values()]).toEqual([110, 110, 140, 140]);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('shows a different style on consecutive frames in a cycle of one', async () => {
+    const { session } = await open();
+    const source = new FakeSource();
+    session.publish(source);
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    await session.change({ cycle: { styles: ['p10', 'p20', 'p30'], everyFrames: 1 }, fadeMs: 0 });
+    const values: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const time = source.show(100);
+      await until(() => viewer.pictures.at(-1)?.timestamp === time, 'a picture');
+      values.push((await session.snapshot())!.data[0]!);
+    }
+    const first = values.indexOf(110);
+    expect(values.slice(first, first + 3)).toEqual([110, 120, 130].slice(0, 6 - first));
+    for (const [i, value] of values.slice(1).entries()) expect(value).not.toBe(values[i]);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('refuses unknown styles and keeps its look', async () => {
+    const { session } = await open();
+    await expect(session.change({ style: 'nothing', fadeMs: 0 })).rejects.toThrow(NotFound);
+    await expect(
+      session.watch('h264', new FakeViewer(), { mix: [{ style: 'no', weight: 1 }] }),
+    ).rejects.toThrow(NotFound);
+    expect(session.look.mix).toEqual([{ style: 'p10', weight: 1 }]);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('applies changes also while nobody watches', async () => {
+    const { session, applied } = await open();
+    await session.change({ strength: 0.5, fadeMs: 0 });
+    await until(() => applied().length === 1, 'the change');
+    expect(session.look.strength).toBe(0.5);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('admits one publisher at a time, and the next once the first is gone', async () => {
+    const { session } = await open();
+    const first = session.publish(new FakeSource());
+    expect(() => session.publish(new FakeSource())).toThrow(Conflict);
+    await first[Symbol.asyncDispose]();
+    const again = session.publish(new FakeSource());
+    await again[Symbol.asyncDispose]();
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('shows viewers a card while the publisher is gone, on the same seat, and the picture when it returns', async () => {
+    const { session } = await open();
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    const first = new FakeSource();
+    const publication = session.publish(first);
+    first.show(100);
+    await until(() => viewer.pictures.length > 0, 'the first picture');
+    await publication[Symbol.asyncDispose]();
+    const before = viewer.pictures.length;
+    await until(() => viewer.pictures.length > before + 3, 'the card');
+    expect(session.info()).toMatchObject({ live: false, input: { kind: 'card' } });
+    expect((await session.snapshot())?.data[0]).toBe(11);
+    const second = new FakeSource();
+    session.publish(second);
+    const time = second.show(200);
+    await until(() => viewer.pictures.at(-1)?.timestamp === time, 'the second publisher');
+    expect((await session.snapshot())?.data[0]).toBe(210);
+    const times = viewer.pictures.map(({ timestamp }) => timestamp);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('lets a frame through unpainted when the engine fails on it', async () => {
+    let fail = false;
+    const { session } = await open({}, async () => {
+      if (fail) throw new Error('out of memory');
+    });
+    const source = new FakeSource();
+    session.publish(source);
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    const look = async () => {
+      const time = source.show(100);
+      await until(() => viewer.pictures.at(-1)?.timestamp === time, 'a picture');
+      return (await session.snapshot())!.data[0];
+    };
+    expect(await look()).toBe(110);
+    fail = true;
+    expect(await look()).toBe(100);
+    fail = false;
+    expect(await look()).toBe(110);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('drops the oldest under load and counts every frame', async () => {
+    const { session } = await open({}, () => sleep(30));
+    const source = new FakeSource();
+    session.publish(source);
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    for (let i = 0; i < 40; i++) {
+      source.show(100);
+      await sleep(5);
+    }
+    await until(() => {
+      const { in: came, painted, dropped } = session.stats().frames;
+      return came > 30 && came === painted + Object.values(dropped).reduce((a, b) => a + b);
+    }, 'an exact count');
+    expect(session.stats().frames.dropped.busy).toBeGreaterThan(5);
+    expect(session.stats().latency.p95).toBeLessThan(2000);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('bounds the looks of one stream', async () => {
+    const { session } = await open({ maxLooks: 2 });
+    using _main = await session.watch('h264', new FakeViewer());
+    using _own = await session.watch('h264', new FakeViewer(), { strength: 0.5 });
+    await expect(session.watch('h264', new FakeViewer(), { strength: 0.25 })).rejects.toThrow(Overloaded);
+    await session[Symbol.asyncDispose]();
+  });
+});
+
+describe('the sessions', () => {
+  it('open streams by name, refuse names that are none, and more than there may be', async () => {
+    const { parts: made, ready } = parts();
+    await ready();
+    await using sessions = new Sessions(made, { streams: 2, viewers: 1 });
+    const stage = sessions.open('stage');
+    expect(sessions.open('stage')).toBe(stage);
+    for (const name of ['', '../x', 'api', 'a b', 'x'.repeat(65)])
+      expect(() => sessions.open(name)).toThrow(Usage);
+    sessions.open('other');
+    expect(() => sessions.open('third')).toThrow(Overloaded);
+    expect(sessions.admitViewer()).toBeUndefined();
+    using _seat = await stage.watch('h264', new FakeViewer());
+    expect(() => sessions.admitViewer()).toThrow(Overloaded);
+    await sessions.close('other');
+    expect(sessions.find('other')).toBeUndefined();
+    await expect(sessions.close('other')).rejects.toThrow(NotFound);
+  });
+});
