@@ -192,6 +192,11 @@ export class Session implements AsyncDisposable {
     return { [Symbol.dispose]: () => this.#listeners.delete(listen) };
   }
 
+  /** How many listen. */
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
   /** The gallery changed. */
   restyled(): void {
     this.#tell({ type: 'styles' });
