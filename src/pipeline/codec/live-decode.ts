@@ -93,7 +93,7 @@ export class LiveDecoder implements AsyncDisposable {
     return this.#turns.take(() => this.#decode(unit, wanted));
   }
 
-  /** The caller lost units before the next one: nothing is shown until a key picture. */
+  /** The caller lost units: nothing more is shown, also of those that wait, until a key picture. */
   lost(): void {
     this.#needsKey = true;
   }

@@ -118,7 +118,7 @@ export class LiveEncoder implements AsyncDisposable {
       // A copy: the packet's own memory goes with `unref`.
       if (data?.length)
         encoded = {
-          data: Uint8Array.from(data),
+          data: new Uint8Array(data),
           timestamp,
           key: this.#packet.hasFlags(av.C.AV_PKT_FLAG_KEY),
         };
