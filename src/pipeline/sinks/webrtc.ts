@@ -140,7 +140,8 @@ export class WebrtcSink implements LiveSink {
     if (now - this.#ratedAt < RATE_MS) return;
     this.#ratedAt = now;
     const estimates = [...this.#seats.values()].map((seat) => seat.estimate(now));
-    this.#target = nextBitrate(this.#target, estimates, this.#range);
+    const sending = { aim: this.#target, sent: this.#sent.sum * 8 };
+    this.#target = nextBitrate(sending, estimates, this.#range);
     encoder.bitrate = this.#target;
   }
 
