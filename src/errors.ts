@@ -15,6 +15,8 @@ export class LivebrushError extends Error {
 export class Usage extends LivebrushError {}
 /** What was given cannot be read as what it should be: a broken video, a picture that is none, damaged weights. */
 export class BadInput extends LivebrushError {}
+/** What was given is larger than is allowed. */
+export class TooLarge extends BadInput {}
 /** Something named does not exist: a file, a style, a model. */
 export class NotFound extends LivebrushError {}
 /** This machine, build or net cannot do it: a missing engine, codec or package. */
@@ -34,6 +36,8 @@ export class Overloaded extends LivebrushError {
     this.retryAfterS = options.retryAfterS ?? 2;
   }
 }
+/** Who asks has asked too often: others are served meanwhile. */
+export class TooMany extends Overloaded {}
 /** The user or the program asked to stop: exit code 130. */
 export class Interrupted extends LivebrushError {
   constructor(message = 'Interrupted.', options: { hint?: string; cause?: unknown } = {}) {

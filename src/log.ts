@@ -5,7 +5,11 @@ import { pino } from 'pino';
  * (`debug`, `info`, `warn`, `error`, `silent`). Results and progress of commands do not go through it.
  */
 export const log = pino(
-  { level: process.env.LIVEBRUSH_LOG ?? 'warn', base: null },
+  {
+    level: process.env.LIVEBRUSH_LOG ?? 'warn',
+    base: null,
+    redact: ['token', 'authorization', 'cookie', '*.token', '*.authorization', '*.cookie', '*.tokens'],
+  },
   pino.destination({ dest: 2, sync: true }),
 );
 

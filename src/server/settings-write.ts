@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
+import { masked } from '../pipeline/address.js';
 import { type Settings, settings } from './settings.js';
 import { dotted, envName, fields } from './settings-fields.js';
 
@@ -68,18 +69,11 @@ export function maskSettings(whole: Settings): Settings {
       Object.entries(whole.streams).map(([name, stream]) => [
         name,
         stream.input?.kind === 'url'
-          ? { ...stream, input: { ...stream.input, url: maskUrl(stream.input.url) } }
+          ? { ...stream, input: { ...stream.input, url: masked(stream.input.url) } }
           : stream,
       ]),
     ),
   };
-}
-
-/** An address without its password, its query and what may be a stream key: `rtmp://host/…`. */
-export function maskUrl(address: string): string {
-  if (!URL.canParse(address)) return MASK;
-  const { protocol, host, pathname } = new URL(address);
-  return `${protocol}//${host}${pathname.length > 1 ? '/…' : ''}`;
 }
 
 /** Every setting as `listen.port: 8080`, with where it came from if asked for. */

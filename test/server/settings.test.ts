@@ -123,7 +123,7 @@ describe('settings', () => {
     ['listen: 3', /:1:1: listen is a group of settings/],
     ['- 1', /:1:1: settings are written as/],
     ['listen: {port: 1}\nlisten: {port: 2}', /:2:1: .*unique/],
-    ['demo: *nowhere', /:1:7: .*nowhere/],
+    ['demo: *nowhere', /:1:1: .*nowhere/],
   ])('refuse a file with line and column: %j', async (text, said) => {
     expect(await failing({ files: [file(text)] })).toMatch(said);
   });
