@@ -11,6 +11,7 @@ import { WebrtcSink } from '../pipeline/sinks/webrtc.js';
 import { Branch, type BranchParts, LINGER_MS } from './branch.js';
 import { type Base, Input, type Publication } from './input.js';
 import { Outputs } from './outputs.js';
+import type { OwnLook } from './own-look.js';
 import type { Palette } from './palette.js';
 import type {
   Change,
@@ -20,17 +21,9 @@ import type {
   OutputInfo,
   OutputRequest,
   ServerMessage,
-  Share,
   Stats,
   StreamInfo,
 } from './protocol.js';
-
-/** A look that one viewer asks for instead of the stream's; what it does not name is as the stream began. */
-export interface OwnLook {
-  readonly mix?: readonly Share[];
-  readonly strength?: number;
-  readonly keepColor?: number;
-}
 
 /** What sessions share: the painter, the styles, and what the server lets them do. */
 export interface SessionParts {
@@ -46,6 +39,8 @@ export interface SessionParts {
   /** @throws Denied when an output may not be opened. */
   readonly checkOutput: (request: OutputRequest) => Promise<void>;
   readonly folders: { readonly recordings: string; readonly hls: string };
+  /** @throws Overloaded when one more viewer would be too many. */
+  readonly admitViewer?: () => void;
   /** Different looks that one stream may be painted in at once. */
   readonly maxLooks: number;
 }
@@ -100,7 +95,7 @@ export class Session implements AsyncDisposable {
 
   /** Whether someone publishes. */
   get live(): boolean {
-    return this.#input.live;
+    return this.#input.published;
   }
 
   get viewers(): number {
@@ -117,6 +112,7 @@ export class Session implements AsyncDisposable {
    * @throws NotFound (style), Overloaded (too many looks).
    */
   async watch(codec: LiveCodec, viewer: Viewer, own?: OwnLook): Promise<Disposable> {
+    this.#parts.admitViewer?.();
     const branch = own ? await this.#ownBranch(own) : this.#main();
     const shared = branch.share(codec, () => new WebrtcSink({ codec, bitrate: this.#parts.bitrate }));
     const seat = shared.sink.join(viewer);

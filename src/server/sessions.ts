@@ -21,7 +21,7 @@ export class Sessions implements AsyncDisposable {
   #closed = false;
 
   constructor(parts: SessionParts, limits: SessionLimits) {
-    this.#parts = parts;
+    this.#parts = { ...parts, admitViewer: () => this.admitViewer() };
     this.#limits = limits;
   }
 
