@@ -315,6 +315,14 @@ export interface RecordingInfo {
   readonly cues: string;
 }
 
+/** A video that was uploaded: its id names it in inputs and jobs. */
+export interface UploadInfo {
+  readonly id: string;
+  /** As its file was called. */
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /** A transcode to start. */
 export const jobRequest = z.strictObject({
   /** Id of an upload, or a file below `media.folder`. */
