@@ -6,11 +6,14 @@ import { runBin, setup } from './setup.mjs';
 setup();
 
 const checks = {
-  types: () => runBin('typescript/bin/tsc', ['--project', 'tsconfig.test.json']) === 0,
+  types: () => typed('tsconfig.test.json'),
+  'types of the panel': () => typed('web') && typed('test/web'),
   'lint and format': () => runBin('@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']) === 0,
   layers: () => report(checkLayers()),
   docs: () => report(checkDocs()),
 };
+
+const typed = (project) => runBin('typescript/bin/tsc', ['--project', project]) === 0;
 
 function report(faults) {
   for (const fault of faults) process.stderr.write(`  ${fault}\n`);

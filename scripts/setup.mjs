@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -60,36 +60,65 @@ export function install() {
   writeFileSync(stamp, wanted);
 }
 
-/** Compiles src to dist when a source changed since the last time; a dist that works stays until its successor does. */
-export function build() {
-  const dist = join(root, 'dist');
-  const sources = [...filesBelow(join(root, 'src')), join(root, 'tsconfig.json')];
-  const wanted = hashOf(...sources.flatMap((file) => [file.slice(root.length), readFileSync(file)]));
-  if (readOr(join(dist, '.stamp')) === wanted) return;
-  say('compiling …');
-  const fresh = join(root, `dist.${process.pid}`);
-  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  const options = ['--project', root, '--outDir', fresh];
-  const { status } = spawnSync(process.execPath, [compiler, ...options], {
+/** The files whose change makes a part of dist stale. */
+const stampOf = (files) => hashOf(...files.flatMap((file) => [file.slice(root.length), readFileSync(file)]));
+
+/** Runs a program of node_modules that builds something; stops with a sentence when it fails. */
+function make(script, args, fresh, what) {
+  const { status } = spawnSync(process.execPath, [join(root, 'node_modules', ...script), ...args], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
-  if (status !== 0) {
-    rmSync(fresh, { recursive: true, force: true });
-    stop('the sources do not compile; what the compiler said stands above.');
-  }
+  if (status === 0) return;
+  rmSync(fresh, { recursive: true, force: true });
+  stop(`${what} does not build; what was said about it stands above.`);
+}
+
+/** Puts a fresh folder in the place of a stale one. */
+function swap(fresh, place, wanted) {
   writeFileSync(join(fresh, '.stamp'), wanted);
   try {
-    rmSync(dist, { recursive: true, force: true });
-    renameSync(fresh, dist);
+    rmSync(place, { recursive: true, force: true });
+    renameSync(fresh, place);
   } catch (error) {
     // Another build of the same sources may have been faster.
     rmSync(fresh, { recursive: true, force: true });
-    if (readOr(join(dist, '.stamp')) !== wanted) throw error;
+    if (readOr(join(place, '.stamp')) !== wanted) throw error;
   }
 }
 
-/** Both, as `npm start` and `npm test` do first. */
+/** Compiles src to dist when a source changed since the last time; a dist that works stays until its successor does. */
+function compile() {
+  const dist = join(root, 'dist');
+  const wanted = stampOf([...filesBelow(join(root, 'src')), join(root, 'tsconfig.json')]);
+  if (readOr(join(dist, '.stamp')) === wanted) return;
+  say('compiling …');
+  const fresh = join(root, `dist.${process.pid}`);
+  make(['typescript', 'bin', 'tsc'], ['--project', root, '--outDir', fresh], fresh, 'The source');
+  // The panel has sources of its own and stays as it is.
+  if (existsSync(join(dist, 'web'))) cpSync(join(dist, 'web'), join(fresh, 'web'), { recursive: true });
+  swap(fresh, dist, wanted);
+}
+
+/** Builds web to dist/web when a source of the panel changed since the last time. */
+function buildPanel() {
+  const place = join(root, 'dist', 'web');
+  const wanted = stampOf([...filesBelow(join(root, 'web')), join(root, 'package-lock.json')]);
+  if (readOr(join(place, '.stamp')) === wanted) return;
+  say('building the panel …');
+  const fresh = join(root, `dist.web.${process.pid}`);
+  const args = ['build', 'web', '--outDir', fresh, '--emptyOutDir', '--logLevel', 'warn'];
+  make(['vite', 'bin', 'vite.js'], args, fresh, 'The panel');
+  swap(fresh, place, wanted);
+}
+
+/** Both, each only when its sources changed. */
+export function build() {
+  compile();
+  buildPanel();
+}
+
+/** Everything that is needed to run, as `npm start` and `npm test` do first. */
 export function setup() {
   checkNode();
   install();

@@ -1,0 +1,202 @@
+import type { LookState } from '../../src/server/protocol.js';
+import { api } from './api.js';
+import { addCue, type CueStack, goTo, step } from './cue-stack.js';
+import { t } from './i18n/index.js';
+import type { Action } from './keys.js';
+import { sharesOf } from './mix.js';
+import { smallPicture } from './picture.js';
+import { change, looks, refreshStyles } from './session.js';
+import { state } from './state.js';
+import { keep } from './storage.js';
+import { attempt, say } from './toast.js';
+
+/** The style that weighs most. */
+export const mainStyle = ({ mix }: LookState): string =>
+  mix.reduce((most, share) => (share.weight > most.weight ? share : most), mix[0] ?? { style: '', weight: 0 })
+    .style;
+
+export const titleOf = (name: string): string =>
+  state.styles.value.find((style) => style.name === name)?.title ?? name;
+
+export function pickStyle(name: string | undefined): void {
+  if (!name) return;
+  const { show } = state.look.value;
+  change({ style: name, ...(show === 'paint' ? {} : { show: 'paint' }) });
+}
+
+export function stepStyle(by: 1 | -1): void {
+  const styles = state.styles.value;
+  const at = styles.findIndex(({ name }) => name === mainStyle(state.look.value));
+  pickStyle(styles[(Math.max(at, by < 0 ? 0 : -1) + by + styles.length) % Math.max(1, styles.length)]?.name);
+}
+
+/** The values that sliders and knobs set. */
+export type Dial = 'strength' | 'keepColor' | 'steady';
+
+export function setDial(dial: Dial, value: number): void {
+  looks.change({ [dial]: Math.round(Math.max(0, Math.min(1, value)) * 1000) / 1000, fadeMs: 0 });
+}
+
+export const toggleShow = (show: 'bypass' | 'blackout'): void =>
+  change({ show: state.look.value.show === show ? 'paint' : show, fadeMs: 0 });
+
+/** Fade of a change made by a moving hand: smooth between two messages. */
+const DRAG_MS = 50;
+
+export function setMix(styles: readonly string[], weights: readonly number[]): void {
+  state.pad.value = { styles, weights };
+  const style = sharesOf(styles, weights);
+  if (style.length > 0) looks.change({ style, fadeMs: DRAG_MS });
+}
+
+const MOST_ON_PAD = 8;
+
+/** Puts a style on the mix pad or takes it off. */
+export function togglePad(name: string): void {
+  const { styles, weights } = state.pad.value;
+  const at = styles.indexOf(name);
+  if (at >= 0)
+    state.pad.value = {
+      styles: styles.filter((_, i) => i !== at),
+      weights: weights.filter((_, i) => i !== at),
+    };
+  else if (styles.length < MOST_ON_PAD)
+    state.pad.value = { styles: [...styles, name], weights: [...weights, styles.length ? 0 : 1] };
+}
+
+export function setCues(stack: CueStack): void {
+  state.cues.value = stack;
+  keep(`cues.${state.streamName.value}`, stack);
+}
+
+export function playCue(stack: CueStack): void {
+  const cue = stack.cues[stack.at];
+  setCues(stack);
+  if (!cue) return;
+  const { mix, strength, keepColor, steady, fadeMs } = cue;
+  change({ style: [...mix], strength, keepColor, steady, fadeMs });
+}
+
+export const playCueAt = (index: number): void => playCue(goTo(state.cues.value, index));
+export const stepCue = (by: 1 | -1): void => playCue(step(state.cues.value, by));
+
+export function storeCue(): void {
+  const look = state.look.value;
+  const name = look.mix
+    .map(({ style }) => titleOf(style))
+    .join(' + ')
+    .slice(0, 60);
+  setCues(
+    addCue(state.cues.value, look, name, state.fadeMs.value, crypto.randomUUID?.() ?? String(Date.now())),
+  );
+  say('good', t('toast.cueStored', { name }));
+}
+
+const running = () =>
+  state.stream.value?.outputs.find(
+    ({ kind, state: how }) => kind === 'record' && ['starting', 'running', 'retrying'].includes(how),
+  );
+
+export async function toggleRecord(what: 'painted' | 'source' = 'painted'): Promise<void> {
+  const name = state.streamName.value;
+  const output = running();
+  await attempt(async () => {
+    if (output) {
+      await api.removeOutput(name, output.id);
+      say('good', t('toast.recorded'));
+    } else await api.addOutput(name, { kind: 'record', what });
+    const stream = await api.stream(name);
+    if (state.streamName.value === name) state.stream.value = stream;
+  });
+}
+
+/** Saves a file through the browser's own downloads. */
+export function save(blob: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+
+export async function snapshot(): Promise<void> {
+  const video = state.video.value;
+  if (!video?.videoWidth) return say('warning', t('toast.noPicture'));
+  const canvas = document.createElement('canvas');
+  Object.assign(canvas, { width: video.videoWidth, height: video.videoHeight });
+  canvas.getContext('2d')?.drawImage(video, 0, 0);
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'));
+  if (blob) save(blob, `livebrush-${state.streamName.value}-${stamp()}.png`);
+  const flash = video.parentElement;
+  flash?.classList.remove('flash');
+  requestAnimationFrame(() => flash?.classList.add('flash'));
+}
+
+/** Fetches a file with the token, which a plain link would not carry. */
+export const download = (url: string, name: string): Promise<unknown> =>
+  attempt(async () => save(await api.blob(url), name));
+
+/** The log of what was changed, as `transcode --cues` reads it. */
+export const downloadCues = (): Promise<unknown> =>
+  attempt(async () => {
+    const cues = await api.cues(state.streamName.value);
+    const text = JSON.stringify(cues, undefined, 2);
+    save(
+      new Blob([text], { type: 'application/json' }),
+      `livebrush-${state.streamName.value}-${stamp()}.cues.json`,
+    );
+  });
+
+/** Makes a style of a picture and uses it. */
+export async function addStyle(picture: Blob, title: string): Promise<boolean> {
+  const style = await attempt(async () => {
+    const most = state.info.value?.limits.imageBytes ?? 20e6;
+    return api.addStyle(await smallPicture(picture, most), title);
+  });
+  if (!style) return false;
+  await refreshStyles();
+  pickStyle(style.name);
+  say('good', t('toast.styleAdded', { name: style.title }));
+  return true;
+}
+
+export function fullscreen(): void {
+  const stage = document.querySelector('.stage');
+  if (document.fullscreenElement) void document.exitFullscreen();
+  else void stage?.requestFullscreen?.().catch(() => {});
+}
+
+const STEP = 0.05;
+
+/** Does what a key, a pad or a button asks for. */
+export function perform(action: Action): void {
+  const { strength } = state.look.value;
+  const deeds: Partial<Record<Action, () => unknown>> = {
+    previousStyle: () => stepStyle(-1),
+    nextStyle: () => stepStyle(1),
+    strengthUp: () => setDial('strength', strength + STEP),
+    strengthDown: () => setDial('strength', strength - STEP),
+    fullscreen,
+    record: () => toggleRecord(),
+    snapshot,
+    blackout: () => toggleShow('blackout'),
+    bypass: () => toggleShow('bypass'),
+    compare: () => {
+      state.compare.value = !state.compare.value;
+    },
+    nextCue: () => stepCue(1),
+    previousCue: () => stepCue(-1),
+    storeCue,
+    mute: () => {
+      state.muted.value = !state.muted.value;
+    },
+    sheet: () => {
+      state.dialog.value = state.dialog.value === 'sheet' ? undefined : 'sheet';
+    },
+  };
+  const number = /^style(\d)$/.exec(action)?.[1];
+  if (number) pickStyle(state.styles.value[Number(number) - 1]?.name);
+  else deeds[action]?.();
+}

@@ -1,0 +1,64 @@
+import { type Dial, perform, pickStyle, setDial, setMix } from './actions.js';
+import { t } from './i18n/index.js';
+import { type Action, KEYS } from './keys.js';
+import { learnt, listenMidi, type Touch } from './midi.js';
+import { withWeight } from './mix.js';
+import { state } from './state.js';
+import { keep } from './storage.js';
+import { say } from './toast.js';
+
+/** Longest fade that a slider or knob sets, in milliseconds. */
+export const MOST_FADE_MS = 5000;
+
+export function setFade(fadeMs: number): void {
+  state.fadeMs.value = Math.round(fadeMs / 50) * 50;
+  keep('fadeMs', state.fadeMs.value);
+}
+
+const isAction = (name: string): name is Action => KEYS.some(([, action]) => action === name);
+
+/** Moves a control as a knob or pad says. Targets: a dial, `fade`, `pad:<number>`, `style:<name>`, or an action. */
+function move(target: string, { kind, value }: Touch): void {
+  const [what, name = ''] = target.split(':');
+  if (what === 'fade') setFade(value * MOST_FADE_MS);
+  else if (what === 'pad') {
+    const { styles, weights } = state.pad.value;
+    if (styles[Number(name)]) setMix(styles, withWeight(weights, Number(name), value));
+  } else if (['strength', 'keepColor', 'steady'].includes(target)) setDial(target as Dial, value);
+  // A knob turned past its middle is a press.
+  else if (kind === 'knob' && value < 0.5) return;
+  else if (what === 'style') pickStyle(name);
+  else if (isAction(target)) perform(target);
+}
+
+function heard(touch: Touch): void {
+  const { learning, midiMap } = state;
+  if (learning.value) {
+    midiMap.value = learnt(midiMap.value, touch.id, learning.value);
+    keep('midi', midiMap.value);
+    learning.value = undefined;
+    return;
+  }
+  const target = midiMap.value[touch.id];
+  if (target) move(target, touch);
+}
+
+let end: (() => void) | undefined;
+
+export async function toggleMidi(): Promise<void> {
+  state.learning.value = undefined;
+  if (end) {
+    end();
+    end = undefined;
+    state.midi.value = 'off';
+    keep('midiOn', false);
+    return;
+  }
+  try {
+    end = await listenMidi(heard);
+    state.midi.value = 'on';
+    keep('midiOn', true);
+  } catch {
+    say('warning', t('toast.noMidi'), t('toast.noMidiWay'));
+  }
+}

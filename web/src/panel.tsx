@@ -1,0 +1,18 @@
+import { render } from 'preact';
+import './css/base.css';
+import './css/parts.css';
+import './css/layout.css';
+import './css/stage.css';
+import './css/deck.css';
+import { toggleMidi } from './midi-bind.js';
+import { retryNow, start } from './session.js';
+import { kept } from './storage.js';
+import { takeToken } from './token.js';
+import { App } from './ui/app.js';
+
+takeToken();
+const room = document.getElementById('app');
+if (room) render(<App />, room);
+addEventListener('online', retryNow);
+void start();
+if (kept('midiOn', false)) void toggleMidi();

@@ -1,0 +1,88 @@
+import { closeMedia, openCamera, openFile, openScreen } from './capture.js';
+import { Marker, readMarks } from './glass.js';
+import { t } from './i18n/index.js';
+import { type Publishing, state } from './state.js';
+import { attempt, complain, say } from './toast.js';
+import { Publisher } from './whip.js';
+
+let publisher: Publisher | undefined;
+let marker: Marker | undefined;
+let reading: (() => void) | undefined;
+
+const open = {
+  camera: () => openCamera({ ...state.settings.value, fps: state.settings.value.maxFps }),
+  screen: () => openScreen(state.settings.value.maxFps),
+  file: (file?: File) => {
+    if (!file) throw new DOMException('No file was chosen.', 'AbortError');
+    return openFile(file, state.settings.value.maxFps);
+  },
+};
+
+/** Paints a camera, a screen or a video file of this machine. */
+export async function publish(kind: Publishing['kind'], file?: File): Promise<void> {
+  const media = await attempt(async () => open[kind](file));
+  if (!media) return;
+  stopPublishing();
+  state.publishing.value = { kind, media, state: 'connecting' };
+  media.getVideoTracks()[0]?.addEventListener('ended', () => {
+    if (state.publishing.value?.media === media) stopPublishing();
+  });
+  try {
+    await run(media);
+  } catch (thrown) {
+    if (state.publishing.value?.media === media) stopPublishing();
+    complain(thrown);
+  }
+}
+
+/** Publishes until stopped. */
+function run(media: MediaStream): Promise<void> {
+  const { codec, maxKbps, maxFps } = state.settings.value;
+  const own = new Publisher(media, {
+    url: `/${encodeURIComponent(state.streamName.value)}/whip`,
+    codec,
+    maxKbps,
+    maxFps,
+    iceServers: state.info.value?.iceServers ?? [],
+    onState: (next, problem) => {
+      const present = state.publishing.value;
+      if (present?.media !== media) return;
+      state.publishing.value = { kind: present.kind, media, state: next, ...(problem ? { problem } : {}) };
+      if (next === 'live' && present.state === 'connecting') say('good', t('toast.publishing'));
+    },
+  });
+  publisher = own;
+  if (state.marking.value) mark(true);
+  return own.run();
+}
+
+export function stopPublishing(): void {
+  publisher?.stop();
+  publisher = undefined;
+  marker?.close();
+  marker = undefined;
+  closeMedia(state.publishing.value?.media);
+  state.publishing.value = undefined;
+}
+
+/** Turns the mark of the time in the outgoing picture on or off, and its reading from what comes back. */
+export function mark(on: boolean): void {
+  state.marking.value = on;
+  state.glass.value = null;
+  reading?.();
+  reading = undefined;
+  const track = publisher?.media.getVideoTracks()[0];
+  const old = marker;
+  marker = on && track ? new Marker(track, state.settings.value.maxFps) : undefined;
+  const next = marker?.track ?? track;
+  if (publisher && next) void publisher.replaceVideo(next).then(() => old?.close());
+  const video = state.video.value;
+  if (!on || !video) return;
+  const recent: number[] = [];
+  reading = readMarks(video, (latencyMs) => {
+    recent.push(latencyMs);
+    if (recent.length > 30) recent.shift();
+    const sorted = [...recent].sort((a, b) => a - b);
+    state.glass.value = sorted[sorted.length >> 1] ?? null;
+  });
+}

@@ -1,0 +1,188 @@
+import type { ChangeInput, ServerMessage, StreamInfo } from '../../src/server/protocol.js';
+import { api } from './api.js';
+import { Backoff, pause } from './backoff.js';
+import { Control } from './control.js';
+import { readStack } from './cue-stack.js';
+import { remember } from './history.js';
+import { t } from './i18n/index.js';
+import { Looks } from './looks.js';
+import { asProblem, Problem } from './problem.js';
+import { state } from './state.js';
+import { keep, kept } from './storage.js';
+import { attempt, complain, say, wordsOf } from './toast.js';
+import { token } from './token.js';
+import { Viewer } from './whep.js';
+
+let control: Control | undefined;
+let viewer: Viewer | undefined;
+const began = performance.now();
+
+/** Changes of the look, on their way to the server. */
+export const looks = new Looks(
+  (change) => control?.change(change),
+  (look) => {
+    state.look.value = look;
+  },
+);
+
+/** Which stream to show first: the address says, or the last one, or one that is live. */
+function firstStream(streams: readonly StreamInfo[]): string {
+  const asked = new URLSearchParams(location.search).get('stream');
+  const last = kept('stream', '');
+  const known = (name: string) => streams.some((it) => it.name === name);
+  return asked || (known(last) && last) || (streams.find((it) => it.live) ?? streams[0])?.name || 'main';
+}
+
+/** Asks the server what it is until it answers, then opens a stream. */
+export async function start(): Promise<void> {
+  const backoff = new Backoff();
+  for (;;) {
+    try {
+      const info = await api.info();
+      state.info.value = info;
+      if (info.role === 'none' && info.auth) throw new Problem('denied', '', undefined, 401);
+      if (token()) await api.remember().catch(() => {});
+      const [streams, styles] = await Promise.all([api.streams(), api.styles()]);
+      state.streams.value = streams;
+      state.styles.value = styles;
+      openStream(state.streamName.value || firstStream(streams));
+      return;
+    } catch (thrown) {
+      const problem = asProblem(thrown);
+      if (problem.status === 401 || problem.status === 403) {
+        state.link.value = 'denied';
+        state.dialog.value = 'token';
+        return;
+      }
+      state.link.value = 'lost';
+      await pause(Math.max(problem.retryMs ?? 0, backoff.next()));
+    }
+  }
+}
+
+export function openStream(name: string): void {
+  control?.close();
+  viewer?.close();
+  state.streamName.value = name;
+  state.stream.value = undefined;
+  state.stats.value = undefined;
+  state.moments.value = [];
+  state.appliedFrame.value = undefined;
+  state.cues.value = readStack(kept(`cues.${name}`, undefined));
+  keep('stream', name);
+  const url = new URL(location.href);
+  url.searchParams.set('stream', name);
+  history.replaceState(history.state, '', url);
+  control = new Control(name, take, (link) => {
+    state.link.value = link;
+    if (link === 'denied') state.dialog.value = 'token';
+    if (link === 'lost') looks.settle();
+  });
+  viewer = new Viewer({
+    url: `/${encodeURIComponent(name)}/whep`,
+    iceServers: state.info.value?.iceServers ?? [],
+    onState: (watch, problem) => {
+      state.watch.value = watch;
+      state.watchProblem.value = problem;
+    },
+    onMedia: (media) => {
+      state.media.value = media;
+    },
+  });
+}
+
+/** Opens a stream under a new name. */
+export async function makeStream(name: string): Promise<void> {
+  if (await attempt(() => api.makeStream(name))) openStream(name);
+}
+
+/** Tries at once, after the network or a token came. */
+export function retryNow(): void {
+  if (control) control.retry();
+  else void start();
+}
+
+/** Begins again with another token. */
+export function withNewToken(): void {
+  control?.close();
+  viewer?.close();
+  control = undefined;
+  state.dialog.value = undefined;
+  void start();
+}
+
+export const watchStats = () => viewer?.stats() ?? Promise.resolve(undefined);
+
+/** Sends a change that is no drag: with the fade that is set, unless it says otherwise. */
+export function change(it: ChangeInput): void {
+  if (!looks.change({ fadeMs: state.fadeMs.value, ...it }))
+    say('warning', t('toast.notSent'), t('toast.notSentWay'));
+}
+
+function take(message: ServerMessage): void {
+  switch (message.type) {
+    case 'hello':
+    case 'stream': {
+      state.stream.value = message.stream;
+      looks.hold(message.stream.look);
+      if (message.type === 'hello') void refreshStreams();
+      return;
+    }
+    case 'applied': {
+      const { stream } = state;
+      const { cycle, look } = message;
+      if (stream.value) stream.value = { ...stream.value, look, cycle };
+      state.appliedFrame.value = message.frame;
+      looks.applied(message.id, look);
+      return;
+    }
+    case 'stats': {
+      const seconds = (performance.now() - began) / 1000;
+      state.moments.value = remember(
+        state.moments.value,
+        message,
+        state.stats.value,
+        seconds,
+        state.marking.value ? state.glass.value : null,
+      );
+      state.stats.value = message;
+      if (state.stream.value) {
+        const { input, degraded, outputs, viewers } = message;
+        state.stream.value = { ...state.stream.value, input, degraded, outputs, viewers };
+      }
+      return;
+    }
+    case 'styles':
+      void refreshStyles();
+      return;
+    case 'notice':
+      say(message.level, message.text);
+      return;
+    case 'error': {
+      looks.refused(message.id);
+      if (message.code === 'denied' && !message.id) return;
+      const { text, hint } = wordsOf(new Problem(message.code, message.message, message.hint));
+      say('error', text, hint);
+      return;
+    }
+  }
+}
+
+export async function refreshStyles(): Promise<void> {
+  state.styles.value = await api.styles().catch(() => state.styles.value);
+}
+
+export async function refreshStreams(): Promise<void> {
+  state.streams.value = await api.streams().catch(() => state.streams.value);
+}
+
+/** What the stream is fed from, when the server feeds it. */
+export async function feed(input: Parameters<typeof api.setInput>[1]): Promise<boolean> {
+  try {
+    await api.setInput(state.streamName.value, input);
+    return true;
+  } catch (thrown) {
+    complain(thrown);
+    return false;
+  }
+}

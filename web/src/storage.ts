@@ -1,0 +1,17 @@
+/** Values kept in this browser under `livebrush.<key>`; a browser that keeps nothing is no error. */
+export function kept<T>(key: string, otherwise: T): T {
+  try {
+    const text = localStorage.getItem(`livebrush.${key}`);
+    return text === null ? otherwise : (JSON.parse(text) as T);
+  } catch {
+    return otherwise;
+  }
+}
+
+export function keep(key: string, value: unknown): void {
+  try {
+    localStorage.setItem(`livebrush.${key}`, JSON.stringify(value));
+  } catch {
+    // Private windows may refuse.
+  }
+}

@@ -1,0 +1,94 @@
+import type { FunctionComponent } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { useCell } from '../cell.js';
+import { t } from '../i18n/index.js';
+import { mark } from '../publish.js';
+import { watchStats } from '../session.js';
+import { state } from '../state.js';
+import type { WatchStats } from '../whep.js';
+
+/** What this page receives, asked for once a second. */
+function useArriving(): WatchStats | undefined {
+  const [stats, setStats] = useState<WatchStats>();
+  useEffect(() => {
+    const timer = setInterval(() => void watchStats().then(setStats), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return stats;
+}
+
+function Figure({ label, value }: { label: string; value: string }) {
+  return (
+    <div class="figure">
+      <dt>{label}</dt>
+      <dd class="number">{value}</dd>
+    </div>
+  );
+}
+
+const DASH = '–';
+
+function Figures() {
+  const stats = useCell(state.stats);
+  const glass = useCell(state.glass);
+  const marking = useCell(state.marking);
+  const arriving = useArriving();
+  const drops = Object.entries(stats?.frames.dropped ?? {}).filter(([, count]) => count > 0);
+  return (
+    <dl class="figures">
+      <Figure
+        label={t('numbers.latency')}
+        value={stats ? `${Math.round(stats.latency.p50)} / ${Math.round(stats.latency.p95)} ms` : DASH}
+      />
+      <Figure
+        label={t('numbers.frames')}
+        value={
+          stats ? `${stats.frames.painted.toLocaleString()} / ${stats.frames.in.toLocaleString()}` : DASH
+        }
+      />
+      <Figure
+        label={t('numbers.drops')}
+        value={drops.map(([why, count]) => `${why} ${count}`).join(', ') || '0'}
+      />
+      <Figure
+        label={t('numbers.here')}
+        value={
+          arriving?.width
+            ? `${arriving.width}x${arriving.height} · ${Math.round(arriving.fps)} fps · ${Math.round(arriving.kbps)} kb/s`
+            : DASH
+        }
+      />
+      {marking && (
+        <Figure label={t('glass.label')} value={glass === null ? DASH : `${Math.round(glass)} ms`} />
+      )}
+    </dl>
+  );
+}
+
+/** How fast, how late, how many lost. The plotting library comes when this is first shown. */
+export function Numbers() {
+  const marking = useCell(state.marking);
+  const publishing = useCell(state.publishing);
+  const [Plots, setPlots] = useState<FunctionComponent>();
+  useEffect(() => {
+    void import('./plots.js').then((it) => setPlots(() => it.Plots));
+  }, []);
+  return (
+    <div class="numbers">
+      <div class="row wrap">
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={marking}
+            disabled={!publishing && !marking}
+            onChange={(event) => mark(event.currentTarget.checked)}
+          />
+          {t('glass.toggle')}
+        </label>
+        <span class="quiet">{publishing ? t('glass.hint') : t('glass.needsSource')}</span>
+      </div>
+      <Figures />
+      {Plots ? <Plots /> : <div class="plots-room" />}
+    </div>
+  );
+}
