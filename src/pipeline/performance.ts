@@ -37,7 +37,7 @@ interface Played {
 
 /** Changes that wait at once, and steps that the log keeps; the oldest go. */
 const MOST_PLANNED = 1000;
-const MOST_PLAYED = 20_000;
+const MOST_PLAYED = 9990;
 /** By how much a cue may precede its frame, in seconds: containers round times, by up to half a millisecond. */
 const EARLY_S = 0.0005;
 

@@ -4,10 +4,18 @@ const BACKWARD = 500_000;
 /** Streams that jump together land this close to each other. */
 const TOGETHER = 1_000_000;
 
+/** When a packet is decoded and shown, and for how long. */
+export interface PacketTimes {
+  readonly decoded: number;
+  readonly shown: number;
+  readonly duration: number;
+}
+
 interface Track {
   /** Added to the stream's times. */
   shift: number;
-  /** Where the newest packet ends, shifted. */
+  /** Where the newest packet is decoded, and where what has come is over, shifted. */
+  newest: number;
   end: number;
 }
 
@@ -17,33 +25,34 @@ export class Timeline {
   #start: number | undefined;
   #shift = 0;
 
-  /** The shift for a packet of a stream that is decoded at `time` and lasts for `duration`. */
-  shift(stream: number, time: number, duration: number): number {
-    this.#start = Math.min(this.#start ?? time, time);
+  /** What to add to the times of a stream's next packet. */
+  shift(stream: number, { decoded, shown, duration }: PacketTimes): number {
+    this.#start = Math.min(this.#start ?? shown, shown);
     let track = this.#tracks.get(stream);
     if (!track) {
-      track = { shift: this.#shift, end: time + this.#shift };
+      track = { shift: this.#shift, newest: decoded + this.#shift, end: Number.NEGATIVE_INFINITY };
       this.#tracks.set(stream, track);
     }
-    const step = time + track.shift - track.end;
+    const step = decoded + track.shift - track.newest;
     if (step > FORWARD || step < -BACKWARD) {
-      const own = track.end - time;
+      const own = track.newest + duration - decoded;
       // What another stream has jumped by keeps the two together.
       if (Math.abs(own - this.#shift) > TOGETHER) this.#shift = own;
       track.shift = this.#shift;
     }
-    track.end = Math.max(track.end, time + track.shift + duration);
+    track.newest = Math.max(track.newest, decoded + track.shift);
+    track.end = Math.max(track.end, shown + track.shift + duration);
     return track.shift;
   }
 
   /** All streams begin again at their start: it follows the latest end. */
   again(): void {
     const ends = [...this.#tracks.values()].map(({ end }) => end);
-    const end = Math.max(...ends, 0);
+    const end = ends.length ? Math.max(...ends) : 0;
     this.#shift = end - (this.#start ?? 0);
     for (const track of this.#tracks.values()) {
       track.shift = this.#shift;
-      track.end = end;
+      track.newest = end;
     }
   }
 }

@@ -107,7 +107,6 @@ function signallingRoutes(app: App, { whip, whep, settings }: Parts): void {
   ] as const) {
     if (!routes) continue;
     const token = need(role);
-    // A preflight has no token.
     const checked: MiddlewareHandler<Env> = (c, next) =>
       c.req.method === 'OPTIONS' ? next() : token(c, next);
     app.use(`/:stream/${name}`, checked, bounded);
@@ -202,7 +201,7 @@ function notAllowed(c: Ctx, methods: string[]): Response {
 }
 
 /** Tells the metrics where numbers are. */
-function watchNumbers({ metrics, sessions, jobs, about }: Parts): void {
+function watchNumbers({ metrics, sessions, jobs, about, sockets = () => [] }: Parts): void {
   metrics.about(about);
   metrics.watchStreams(() =>
     sessions.list().map((session) => {
@@ -211,14 +210,15 @@ function watchNumbers({ metrics, sessions, jobs, about }: Parts): void {
     }),
   );
   metrics.watch(() => {
+    const open = [...sockets()];
     const infos = sessions.list().map((session) => session.info());
     return {
       streams: infos.length,
       publishers: infos.filter(({ live }) => live).length,
       viewers: infos.reduce((sum, { viewers }) => sum + viewers, 0),
       jobs: jobs.list().filter(({ state }) => state === 'queued' || state === 'running').length,
-      sockets: 0,
-      buffered: 0,
+      sockets: open.length,
+      buffered: open.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),
     };
   });
 }

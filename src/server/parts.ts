@@ -97,6 +97,8 @@ export interface Parts {
   readonly metrics: Metrics;
   readonly folders: ServerFolders;
   readonly control?: OpenControl;
+  /** Control sockets that are open. */
+  readonly sockets?: () => Iterable<{ readonly bufferedAmount: number }>;
   /** Routes `/{stream}/whip…` and `/{stream}/whep…`; tokens and limits are checked before they are asked. */
   readonly whip?: Hono;
   readonly whep?: Hono;

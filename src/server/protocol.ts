@@ -339,6 +339,7 @@ export const jobRequest = z.strictObject({
 });
 export type JobRequest = z.infer<typeof jobRequest>;
 
+/** A transcode that was asked for over the API. */
 export interface JobInfo {
   readonly id: string;
   readonly input: string;

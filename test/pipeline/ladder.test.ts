@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { Ladder } from '../../src/pipeline/ladder.js';
 
 /** Runs a machine that paints full size in `fullMs` for some seconds at the source's pace. */
-function runFor(ladder: Ladder, seconds: number, fullMs: number, from = 0, intervalMs = 40): { end: number; steps: number[] } {
+function runFor(
+  ladder: Ladder,
+  seconds: number,
+  fullMs: number,
+  from = 0,
+  intervalMs = 40,
+): { end: number; steps: number[] } {
   const steps: number[] = [];
   let now = from * 1000;
   while (now < (from + seconds) * 1000) {
@@ -57,7 +63,8 @@ describe('the ladder', () => {
       const paintMs = ladder.rung === 0 ? 60 : 12;
       now += 40;
       const before = ladder.rung;
-      if (ladder.observe({ paintMs, intervalMs: 40, now }) && ladder.rung < before && ladder.rung === 0) ups.push(now);
+      if (ladder.observe({ paintMs, intervalMs: 40, now }) && ladder.rung < before && ladder.rung === 0)
+        ups.push(now);
     }
     const waits = ups.slice(1).map((at, i) => at - ups[i]!);
     expect(waits.length).toBeGreaterThan(2);

@@ -22,7 +22,8 @@ function perform() {
   const applied: AppliedChange[] = [];
   const performance = new Performance(opening, (one) => applied.push(one));
   let index = 0;
-  const play = (frames: number) => Array.from({ length: frames }, () => shown(performance.next(frameAt(index++))));
+  const play = (frames: number) =>
+    Array.from({ length: frames }, () => shown(performance.next(frameAt(index++))));
   return { performance, applied, play };
 }
 
@@ -32,7 +33,9 @@ describe('a performance', () => {
     expect(play(2)).toEqual(['a', 'a']);
     performance.plan({ id: 'x', ...to('b') });
     expect(play(2)).toEqual(['b', 'b']);
-    expect(applied.map(({ id, frame, timestamp }) => [id, frame, timestamp])).toEqual([['x', 2, frameAt(2).timestamp]]);
+    expect(applied.map(({ id, frame, timestamp }) => [id, frame, timestamp])).toEqual([
+      ['x', 2, frameAt(2).timestamp],
+    ]);
     expect(applied[0]?.mood.mix).toEqual(new Map([['b', 1]]));
   });
 
@@ -75,10 +78,14 @@ describe('a performance', () => {
 
   it('saves what was played so that a cue list repeats it frame by frame, from anywhere, with times rounded', () => {
     const change: fc.Arbitrary<Omit<PlannedChange, 'id'>> = fc.oneof(
-      fc.record({ change: fc.record({ style: fc.constantFrom(...'abcd'), fadeMs: fc.constantFrom(0, 0, 100, 333) }) }),
+      fc.record({
+        change: fc.record({ style: fc.constantFrom(...'abcd'), fadeMs: fc.constantFrom(0, 0, 100, 333) }),
+      }),
       fc.record({ change: fc.record({ strength: fc.constantFrom(0, 0.5, 1), fadeMs: fc.constant(0) }) }),
       fc.record({ change: fc.record({ show: fc.constantFrom('bypass', 'paint'), fadeMs: fc.constant(0) }) }),
-      fc.record({ cycle: fc.record({ styles: fc.constant(['b', 'c']), everyFrames: fc.integer({ min: 1, max: 3 }) }) }),
+      fc.record({
+        cycle: fc.record({ styles: fc.constant(['b', 'c']), everyFrames: fc.integer({ min: 1, max: 3 }) }),
+      }),
     );
     const script = fc.array(fc.tuple(fc.nat(29), change), { maxLength: 8 });
     fc.assert(
@@ -107,7 +114,8 @@ describe('a performance', () => {
 
   it('bounds what waits', () => {
     const { performance } = perform();
-    for (let i = 0; !performance.full && i < 5000; i++) performance.plan({ id: String(i), atFrame: 1e6, ...to('b') });
+    for (let i = 0; !performance.full && i < 5000; i++)
+      performance.plan({ id: String(i), atFrame: 1e6, ...to('b') });
     expect(performance.full).toBe(true);
   });
 });

@@ -16,6 +16,11 @@ const MOST_PACKETS = 3000;
 /** Packets of a live stream that wait for a decoder which does not keep up, before they are thrown away. */
 const MOST_WAITING = 250;
 
+/** The far end left: FFmpeg tells a publisher's goodbye (EOF) and a closed connection (EIO, ECONNRESET, EPIPE) apart by scheme. */
+const GONE: ReadonlySet<number> = new Set([code.eof, -5, -32, -104]);
+/** How much before its start a file is sought, in microseconds: some demuxers land behind what is asked for. */
+const SEEK_BACK = 5_000_000;
+
 /** What to read. */
 export interface Demuxed {
   readonly av: Av;
@@ -119,7 +124,10 @@ export class LiveDemux implements Disposable {
     }
     this.#readSinceStart++;
     const time = this.#place(packet, stream);
-    if (time !== undefined) clock.arrived(time);
+    if (time !== undefined)
+      clock.arrived(
+        Math.max(time, packet.pts === code.noPts ? time : ticksToMicros(packet.pts, stream.timeBase)),
+      );
     if (stream === picture) this.#putPicture(packet, time);
     else {
       if (this.sounds.length > 2 * MOST_WAITING && !this.#of.paced) this.sounds.clear();
@@ -132,7 +140,11 @@ export class LiveDemux implements Disposable {
     const ticks = packet.dts === code.noPts ? packet.pts : packet.dts;
     if (ticks === code.noPts) return undefined;
     const raw = ticksToMicros(ticks, timeBase);
-    const shift = this.#timeline.shift(index, raw, ticksToMicros(packet.duration, timeBase));
+    const shift = this.#timeline.shift(index, {
+      decoded: raw,
+      shown: packet.pts === code.noPts ? raw : ticksToMicros(packet.pts, timeBase),
+      duration: ticksToMicros(packet.duration, timeBase),
+    });
     if (shift) {
       const moved = microsToTicks(shift, timeBase);
       if (packet.pts !== code.noPts) packet.pts += moved;
@@ -171,11 +183,12 @@ export class LiveDemux implements Disposable {
   async #over(result: number): Promise<boolean> {
     const { av, format, picture, loop, name, stallMs } = this.#of;
     const own = !Number.isFinite(stallMs);
-    if (result !== code.eof && !own) throw new BadInput(`${name} broke off: ${reason(av, result)}.`);
+    if (!own && !GONE.has(result)) throw new BadInput(`${name} broke off: ${reason(av, result)}.`);
     if (!loop || this.#readSinceStart === 0) return false;
     this.#readSinceStart = 0;
     this.#timeline.again();
-    const start = picture.startTime === code.noPts ? 0n : picture.startTime;
+    const { startTime, timeBase } = picture;
+    const start = (startTime === code.noPts ? 0n : startTime) - microsToTicks(SEEK_BACK, timeBase);
     if ((await format.seekFrame(picture.index, start, av.C.AVSEEK_FLAG_BACKWARD)) < 0)
       throw new BadInput(`${name} cannot be played again: it has no way back to its start.`);
     this.pictures.put('again');

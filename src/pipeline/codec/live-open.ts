@@ -21,7 +21,7 @@ interface Scheme {
 }
 
 /** A live stream is described within two seconds, or by what has come until then. */
-const QUICK = { analyzeduration: '2000000', probesize: '2000000' };
+const QUICK = { analyzeduration: '2000000', probesize: '2000000', fpsprobesize: '2' };
 const rtmp: Scheme = {
   kind: 'rtmp',
   protocols: 'rtmp,tcp',

@@ -106,6 +106,7 @@ class Transcoded implements ToOpus {
     if (this.#resampler?.shape !== shape) {
       this.#resampler?.context.free();
       const context = new av.SoftwareResampleContext();
+      context.alloc();
       this.#resampler = { shape, context };
     }
     this.#out.unref();
