@@ -6,6 +6,7 @@ import { config } from './commands/config.js';
 import { doctor } from './commands/doctor.js';
 import { image } from './commands/image.js';
 import { score } from './commands/score.js';
+import { serve } from './commands/serve.js';
 import { setup } from './commands/setup.js';
 import { styles } from './commands/styles.js';
 import { train } from './commands/train.js';
@@ -15,7 +16,7 @@ import { Interrupted, LivebrushError, Usage } from './errors.js';
 import { print, tell } from './log.js';
 
 /** Every subcommand, in the order of the help. A new one is a line here. */
-const commands = [transcode, image, styles, config, bench, doctor, setup, train, score];
+const commands = [serve, transcode, image, styles, config, bench, doctor, setup, train, score];
 
 const OK = 0;
 const FAILED = 1;
@@ -67,7 +68,10 @@ function program(signal: AbortSignal): Command {
     .addHelpText(
       'after',
       `
+Without a command it serves.
+
 Examples:
+  livebrush serve --open
   livebrush transcode holiday.mp4 painted.mp4 --style any-painting.jpg
   livebrush transcode --help
 
@@ -124,12 +128,8 @@ async function main(argv: readonly string[]): Promise<number> {
     process.on(event, (error) => process.exit(fail(error, told)));
   const signal = interruptible();
   const root = program(signal);
-  if (argv.length === 0) {
-    root.outputHelp();
-    return OK;
-  }
   try {
-    await root.parseAsync(argv, { from: 'user' });
+    await root.parseAsync(argv.length > 0 ? argv : ['serve'], { from: 'user' });
     return Number(process.exitCode ?? OK);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return OK;

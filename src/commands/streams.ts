@@ -1,0 +1,161 @@
+import { join } from 'node:path';
+import { Denied, NotFound, Usage } from '../errors.js';
+import { log } from '../log.js';
+import type { Gallery } from '../models/gallery.js';
+import type { MediaFiles } from '../server/media-files.js';
+import type { Metrics } from '../server/metrics.js';
+import type { InputRequest } from '../server/protocol.js';
+import type { Sessions } from '../server/sessions.js';
+import type { Settings } from '../server/settings.js';
+import type { UrlRules } from '../server/urls.js';
+import { openStudio, type Studio } from './studio.js';
+
+/** What streams are made of beside the settings. */
+export interface StreamsNeed {
+  readonly settings: Settings;
+  readonly media: MediaFiles;
+  readonly urls: UrlRules;
+  readonly metrics: Metrics;
+  readonly folders: { readonly recordings: string; readonly hls: string };
+}
+
+/** Streams and all that paints them. */
+export interface Streams extends AsyncDisposable {
+  readonly sessions: Sessions;
+}
+
+/** The studio of a server: painter, styles, in the size that live pictures are painted in. */
+export function openServerStudio({ paint }: Settings, signal: AbortSignal): Promise<Studio> {
+  const { model, engine, width, height } = paint;
+  return openStudio({ model, engine, size: { width, height }, signal });
+}
+
+/** The style that streams begin with: the one that is set, or any where the model does not have it. */
+async function openingStyle(gallery: Gallery, wanted: string): Promise<string> {
+  const names = (await gallery.list()).map(({ name }) => name);
+  if (names.includes(wanted)) return wanted;
+  const [first] = names;
+  if (first === undefined)
+    throw new Usage('There is no style to begin with.', {
+      hint: 'Add one: livebrush styles add painting.jpg.',
+    });
+  log.warn(`there is no style ${wanted}: streams begin with ${first} (see paint.style)`);
+  return first;
+}
+
+/** What an input request opens. @throws Denied, NotFound, BadInput */
+async function baseOf(request: InputRequest, { media, urls }: StreamsNeed) {
+  const { openLiveSource } = await import('../pipeline/sources/live.js');
+  switch (request.kind) {
+    case 'demo': {
+      const { DemoSource } = await import('../pipeline/sources/demo.js');
+      return { kind: 'demo', lazy: true, open: async () => new DemoSource() };
+    }
+    case 'pattern': {
+      const { openLivePattern } = await import('../pipeline/sources/live-pattern.js');
+      return { kind: 'pattern', lazy: true, open: async () => openLivePattern(request.size) };
+    }
+    case 'file': {
+      const { path } = await media.find(request.file);
+      const open = (signal: AbortSignal) =>
+        openLiveSource(path, { kind: 'file', loop: request.loop, signal });
+      return { kind: 'file', lazy: true, open };
+    }
+    case 'url': {
+      await urls.check(request.url);
+      const open = async (signal: AbortSignal) => {
+        // Names may lead elsewhere by the next time.
+        await urls.check(request.url);
+        return openLiveSource(request.url, { signal });
+      };
+      return { kind: request.url.split(':')[0]!.toLowerCase(), open };
+    }
+  }
+}
+
+/**
+ * The streams of a server.
+ * This is where sessions are put together; nothing else of the server knows what they are made of.
+ */
+export async function openStreams(studio: Studio, need: StreamsNeed): Promise<Streams> {
+  const { settings, urls, metrics, folders } = need;
+  const { paint, limits } = settings;
+  const [{ Sessions }, { Palette }, { measureCapacity }, { openScaler }, { CardSource }, { mixOf }] =
+    await Promise.all([
+      import('../server/sessions.js'),
+      import('../server/palette.js'),
+      import('../server/capacity.js'),
+      import('../pipeline/codec/scale.js'),
+      import('../pipeline/sources/card.js'),
+      import('../pipeline/look.js'),
+    ]);
+  const style = await openingStyle(studio.gallery, paint.style);
+  const palette = new Palette(async (name) => (await studio.gallery.resolve(name)).weights);
+  await palette.ready([style]);
+  const { weights } = await studio.gallery.resolve(style);
+  const { batcher, stride } = studio;
+  const work = { width: paint.width, height: paint.height };
+  const capacity = await measureCapacity({ batcher, stride, style: weights, work });
+  log.info({ ...capacity }, 'measured what this machine can do');
+  const scaler = await openScaler();
+  const sessions = new Sessions(
+    {
+      branch: {
+        ...{ batcher, stride, resample: scaler.resample, workPixels: work.width * work.height, adapt: true },
+        onStep: (step, ms) => metrics.observeStage(step, ms / 1000),
+      },
+      palette,
+      model: studio.model.card.name,
+      opening: {
+        mix: mixOf([{ style, weight: 1 }]),
+        ...{ strength: paint.strength, keepColor: 0, steady: 0, show: 'paint' },
+      },
+      bitrate: { min: 300_000, start: 2_500_000, max: 6_000_000 },
+      card: (size) => new CardSource(size),
+      base: (request) => baseOf(request, need),
+      checkOutput: async (request) => {
+        if (request.kind === 'push') await urls.check(request.url);
+      },
+      folders,
+      maxLooks: capacity.looks,
+    },
+    { streams: limits.streams, viewers: limits.viewers || capacity.viewers },
+  );
+  return {
+    sessions,
+    async [Symbol.asyncDispose]() {
+      await sessions[Symbol.asyncDispose]();
+      await scaler[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Begins the streams that the settings name. One that cannot be fed is there all the same, with its card. */
+export async function beginStreams(sessions: Sessions, { demo, streams }: Settings): Promise<void> {
+  const wanted = { ...(demo ? { demo: { input: { kind: 'demo' } as const } } : {}), ...streams };
+  for (const [name, { input, style, strength }] of Object.entries(wanted) as [
+    string,
+    Settings['streams'][string],
+  ][]) {
+    const session = sessions.open(name);
+    try {
+      if (style !== undefined || strength !== undefined) await session.change({ style, strength, fadeMs: 0 });
+      if (input) await session.setInput(input);
+    } catch (error) {
+      if (!(error instanceof NotFound || error instanceof Denied)) throw error;
+      log.warn({ stream: name }, error.message);
+    }
+  }
+}
+
+/** Where a server keeps what. */
+export function foldersOf(settings: Settings, { home, cache }: { home: string; cache: string }) {
+  return {
+    recordings: settings.recordings.folder || join(home, 'recordings'),
+    uploads: join(cache, 'uploads'),
+    jobs: join(cache, 'jobs'),
+    pictures: join(cache, 'pictures'),
+    // Of this process alone: two servers may serve streams of one name.
+    hls: join(cache, `hls-${process.pid}`),
+  };
+}
