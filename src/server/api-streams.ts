@@ -7,7 +7,7 @@ import { change, cycle, inputRequest, outputRequest, streamName } from './protoc
 import { type App, route } from './route.js';
 
 const params = z.object({
-  stream: streamName.openapi({ description: 'Name of the stream.', example: 'demo' }),
+  stream: streamName.describe('Name of the stream.'),
 });
 const tag = 'Streams';
 const gone = { 204: { description: 'It is gone.' } } as const;
