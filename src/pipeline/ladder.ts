@@ -4,14 +4,8 @@ export interface Rung {
   readonly scale: number;
 }
 
-/** From the full work size down to where strokes are still strokes. */
-export const RUNGS: readonly Rung[] = [
-  { scale: 1 },
-  { scale: 0.75 },
-  { scale: 0.6 },
-  { scale: 0.5 },
-  { scale: 0.375 },
-];
+/** From the full work size down to where strokes are still strokes: below half of it they turn into blocks. */
+export const RUNGS: readonly Rung[] = [{ scale: 1 }, { scale: 0.75 }, { scale: 0.625 }, { scale: 0.5 }];
 
 /** Frames a second that are enough: a source that brings more may lose some before the painter steps down. */
 const ENOUGH_FPS = 24;

@@ -243,6 +243,7 @@ export class Branch implements AsyncDisposable {
       this.#warm = warm;
       if (this.#stop.signal.aborted) await warm[Symbol.asyncDispose]();
       this.#scale = scale;
+      this.#work = this.#sizeAt(frame, scale);
       this.onLoad();
     } catch (error) {
       log.warn({ err: error }, 'the work size cannot be changed');

@@ -74,7 +74,9 @@ export class Input implements AsyncDisposable {
 
   /** What is known of an input while there is only the card. */
   get #nothing(): LiveInfo {
-    return { kind: 'card', ...this.#size, fps: 0, bitrate: 0 };
+    const { base } = this.#base ?? {};
+    // A lazy one waits for someone to look, and is there for whoever does.
+    return { kind: base?.lazy ? base.kind : 'card', ...this.#size, fps: 0, bitrate: 0 };
   }
 
   get info(): InputInfo {
