@@ -64,6 +64,14 @@ export function togglePad(name: string): void {
     state.pad.value = { styles: [...styles, name], weights: [...weights, styles.length ? 0 : 1] };
 }
 
+/** Puts the style that is painted and the three after it on the pad, to begin with. */
+export function startPad(): void {
+  const names = state.styles.value.map(({ name }) => name);
+  const at = Math.max(0, names.indexOf(mainStyle(state.look.value)));
+  const styles = [0, 1, 2, 3].slice(0, names.length).map((i) => names[(at + i) % names.length] as string);
+  state.pad.value = { styles, weights: styles.map((_, i) => (i === 0 ? 1 : 0)) };
+}
+
 export function setCues(stack: CueStack): void {
   state.cues.value = stack;
   keep(`cues.${state.streamName.value}`, stack);

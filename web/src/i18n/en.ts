@@ -124,6 +124,7 @@ export const en = {
   'tab.numbers': 'Numbers',
 
   'mix.empty': 'Choose two or more styles to mix: the plus on a style, or the list.',
+  'mix.try': 'Begin with four styles',
   'mix.puck': 'Mix of the styles; arrow keys move it',
   'mix.add': 'Add a style …',
   'mix.toggle': 'Mix: {name}',

@@ -126,6 +126,7 @@ export const zh: Sentences = {
   'tab.numbers': '数据',
 
   'mix.empty': '选择两种以上风格进行混合：点风格上的加号，或从列表中选择。',
+  'mix.try': '从四种风格开始',
   'mix.puck': '风格的混合；用方向键移动',
   'mix.add': '添加风格…',
   'mix.toggle': '混合：{name}',

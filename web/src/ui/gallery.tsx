@@ -50,7 +50,9 @@ function Card({ style, index }: { style: StyleInfo; index: number }) {
           <Picture class="front" url={style.painted} />
           <Picture class="back" url={style.picture} />
         </span>
-        <span class="style-title">{style.title}</span>
+        <span class="style-title">
+          <span>{style.title}</span>
+        </span>
         {by && <span class="sr">{by}</span>}
       </button>
       {index < KEYED && <kbd class="style-key">{index + 1}</kbd>}

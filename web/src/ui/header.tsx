@@ -135,7 +135,8 @@ export function Header() {
         lang={other === 'zh' ? 'zh-CN' : 'en'}
         onClick={() => setLanguage(other)}
       >
-        {other === 'zh' ? '中文' : 'English'}
+        <span class="wide-only">{other === 'zh' ? '中文' : 'English'}</span>
+        <span class="narrow-only">{other === 'zh' ? '中' : 'EN'}</span>
       </button>
       <IconButton
         label={t('sheet.title')}

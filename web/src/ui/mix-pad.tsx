@@ -1,5 +1,5 @@
 import { useRef } from 'preact/hooks';
-import { setMix, titleOf, togglePad } from '../actions.js';
+import { setMix, startPad, titleOf, togglePad } from '../actions.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
 import { type Point, places, puckOf, weightsAt, withWeight } from '../mix.js';
@@ -8,7 +8,7 @@ import { Icon } from './icon.js';
 import { Picture } from './picture.js';
 import { Slider } from './slider.js';
 
-const STEP = 0.03;
+const STEP = 0.05;
 const clamp = (value: number) => Math.max(0, Math.min(1, value));
 const painted = (name: string) => state.styles.value.find((style) => style.name === name)?.painted ?? '';
 
@@ -104,9 +104,11 @@ export function Mix() {
         <Pad styles={styles} weights={weights} />
       ) : (
         <div class="pad empty">
-          <p class="quiet centred">
-            {t('mix.empty')} <Icon name="plus" />
-          </p>
+          <p class="quiet centred">{t('mix.empty')}</p>
+          <button type="button" class="plain" onClick={startPad}>
+            <Icon name="plus" />
+            {t('mix.try')}
+          </button>
         </div>
       )}
       <div class="mix-sliders">

@@ -1,0 +1,302 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type {
+  ClientMessageInput,
+  JobInfo,
+  LookState,
+  OutputInfo,
+  RecordingInfo,
+  ServerInfo,
+  ServerMessage,
+  Stats,
+  StreamInfo,
+  StyleInfo,
+} from '../../src/server/protocol.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const TYPES: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.webp': 'image/webp',
+};
+/** As strict as the server's own. */
+const CSP =
+  "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; object-src 'none'; base-uri 'none'";
+
+const presets = JSON.parse(readFileSync(join(root, 'scripts/presets.json'), 'utf8')) as StyleInfo[];
+
+const styles: StyleInfo[] = presets.map(({ name, title, artist, year }) => ({
+  ...{ name, title, artist, year },
+  source: 'preset',
+  picture: `/api/styles/${name}/picture`,
+  painted: `/api/styles/${name}/painted`,
+}));
+
+const info: ServerInfo = {
+  version: '0.2.0',
+  engine: 'onnx/cpu',
+  model: 'fast',
+  auth: false,
+  role: 'admin',
+  urls: true,
+  publicUrl: 'http://192.168.1.20:8080',
+  iceServers: [],
+  limits: { imageBytes: 20e6, videoBytes: 2e9 },
+};
+
+const recordings: RecordingInfo[] = [
+  {
+    ...{
+      id: 'r1',
+      stream: 'main',
+      what: 'painted',
+      began: '2026-03-01T20:15:00Z',
+      seconds: 754,
+      bytes: 184e6,
+    },
+    ...{ running: false, url: '/api/recordings/r1/file', cues: '/api/recordings/r1/cues' },
+  },
+];
+const jobs: JobInfo[] = [
+  {
+    id: 'j1',
+    input: 'dance.mp4',
+    state: 'done',
+    frames: 900,
+    total: 900,
+    fps: 24,
+    created: '2026-03-01T20:00:00Z',
+  },
+];
+
+/** A server with the panel's files and just enough behind them; it keeps what it was told. */
+export class Mock {
+  readonly heard: ClientMessageInput[] = [];
+  readonly requests: string[] = [];
+  readonly #server = createServer((request, response) => this.#answer(request, response));
+  readonly #sockets = new WebSocketServer({ server: this.#server });
+  #frame = 1200;
+  #outputs: OutputInfo[] = [];
+  #look: LookState = {
+    mix: [{ style: 'wave', weight: 1 }],
+    strength: 0.85,
+    keepColor: 0.2,
+    steady: 0.5,
+    show: 'paint',
+  };
+  /** The token that is asked for; none when empty. */
+  token = '';
+
+  constructor() {
+    this.#sockets.on('connection', (socket) => this.#greet(socket));
+  }
+
+  async open(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  /** Cuts every control socket. */
+  cut(): void {
+    for (const socket of this.#sockets.clients) socket.terminate();
+  }
+
+  #stream(): StreamInfo {
+    return {
+      ...{ name: 'main', live: true, look: this.#look, viewers: 3, outputs: this.#outputs },
+      input: {
+        kind: 'whip',
+        codec: 'h264',
+        width: 1280,
+        height: 720,
+        fps: 30,
+        bitrate: 3.1e6,
+        keyIntervalMs: 2000,
+      },
+      degraded: { level: 0, width: 640, height: 360, model: 'fast' },
+    };
+  }
+
+  #stats(): Stats {
+    this.#frame += 25;
+    const wave = Math.sin(this.#frame / 90);
+    const timing = (p50: number) => ({ p50: p50 + wave, p95: (p50 + wave) * 1.4 });
+    return {
+      ...{ type: 'stats', frame: this.#frame, timestamp: this.#frame * 40_000, fps: 28.6 + wave, viewers: 3 },
+      input: this.#stream().input,
+      stages: {
+        decode: timing(3),
+        resize: timing(2),
+        paint: timing(24),
+        steady: timing(2),
+        encode: timing(5),
+      },
+      latency: timing(52),
+      frames: { in: this.#frame + 20, painted: this.#frame, dropped: { late: Math.floor(this.#frame / 60) } },
+      bitrate: 2.4e6,
+      degraded: this.#stream().degraded,
+      outputs: this.#outputs,
+    };
+  }
+
+  #greet(socket: WebSocket): void {
+    const send = (message: ServerMessage) => socket.send(JSON.stringify(message));
+    send({ type: 'hello', version: info.version, role: 'admin', stream: this.#stream() });
+    const timer = setInterval(() => send(this.#stats()), 250);
+    socket.on('close', () => clearInterval(timer));
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data)) as ClientMessageInput;
+      this.heard.push(message);
+      if (message.type !== 'change') return;
+      const id = message.id ?? 'none';
+      const mix = typeof message.style === 'string' ? [{ style: message.style, weight: 1 }] : message.style;
+      this.#look = {
+        ...this.#look,
+        ...(mix ? { mix: mix.map(({ style, weight = 1 }) => ({ style, weight })) } : {}),
+        ...(message.strength === undefined ? {} : { strength: message.strength }),
+        ...(message.show ? { show: message.show } : {}),
+      };
+      send({ type: 'accepted', id });
+      send({ type: 'applied', id, frame: ++this.#frame, timestamp: this.#frame * 40_000, look: this.#look });
+    });
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname, search } = new URL(request.url ?? '/', 'http://mock');
+    this.requests.push(`${request.method} ${pathname}${search}`);
+    const json = (value: unknown, status = 200) =>
+      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
+    const file = (path: string) => {
+      const type = TYPES[extname(path)] ?? 'application/octet-stream';
+      response
+        .writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': CSP })
+        .end(readFileSync(path));
+    };
+    const allowed = !this.token || request.headers.authorization === `Bearer ${this.token}`;
+    if (pathname === '/api/info')
+      return void json({ ...info, auth: Boolean(this.token), role: allowed ? 'admin' : 'none' });
+    const style = /^\/api\/styles\/([a-z-]+)\/(picture|painted)$/.exec(pathname)?.[1];
+    if (style) return file(join(root, 'models/fast', `${style}.webp`));
+    if (pathname === '/mock/tiles.webp') return file(join(root, 'docs/painted.webp'));
+    if (pathname.startsWith('/api/') && !allowed)
+      return void json({ error: { code: 'denied', message: 'This needs a token.' } }, 401);
+    if (pathname === '/api/session') return void response.writeHead(204).end();
+    if (pathname.endsWith('/whep') || pathname.endsWith('/whip')) {
+      if (request.method === 'DELETE') return void response.writeHead(200).end();
+      const sdp = search.includes('strength=0') ? 'before' : 'painted';
+      return void response
+        .writeHead(201, { 'Content-Type': 'application/sdp', Location: `${pathname}/${'a'.repeat(22)}` })
+        .end(sdp);
+    }
+    const lists: Record<string, unknown> = {
+      styles: { styles },
+      streams: { streams: [this.#stream()] },
+      recordings: { recordings },
+      jobs: { jobs },
+    };
+    const [, , name = '', stream, part] = pathname.split('/');
+    if (request.method === 'GET' && !stream && lists[name]) return void json(lists[name]);
+    if (name === 'streams' && part === 'outputs' && request.method === 'POST') {
+      const output: OutputInfo = {
+        id: 'o1',
+        kind: 'record',
+        target: 'main.mp4',
+        state: 'running',
+        frames: 0,
+        dropped: 0,
+        seconds: 12,
+        bytes: 3e6,
+      };
+      this.#outputs = [output];
+      return void json(output, 201);
+    }
+    if (name === 'streams' && part === 'outputs') {
+      this.#outputs = [];
+      return void response.writeHead(204).end();
+    }
+    if (name === 'streams' && stream) return void json(this.#stream());
+    const web = join(root, 'dist/web');
+    if (pathname === '/') return file(join(web, 'index.html'));
+    if (pathname.startsWith('/watch/')) return file(join(web, 'watch.html'));
+    if (/^\/(assets\/[\w.-]+|favicon\.svg)$/.test(pathname)) return file(join(web, pathname));
+    response.writeHead(404).end();
+  }
+}
+
+/**
+ * Takes the place of the browser's own connections: what comes back is a drawn picture. Runs in the page, before its
+ * scripts do.
+ */
+export function fakePeers(): void {
+  const tiles = new Image();
+  tiles.src = '/mock/tiles.webp';
+  const draw = (column: number, row: number) => {
+    const canvas = document.createElement('canvas');
+    Object.assign(canvas, { width: 960, height: 544 });
+    const context = canvas.getContext('2d');
+    setInterval(() => context?.drawImage(tiles, column * 488, row * 280, 480, 272, 0, 0, 960, 544), 100);
+    return canvas.captureStream(10).getVideoTracks()[0];
+  };
+  class FakePeer extends EventTarget {
+    connectionState = 'new';
+    iceGatheringState = 'complete';
+    localDescription = { type: 'offer', sdp: 'v=0' };
+    ontrack: ((event: unknown) => void) | null = null;
+    #frames = 0;
+    addTransceiver() {
+      return { setCodecPreferences() {} };
+    }
+    getSenders() {
+      return [];
+    }
+    async createOffer() {
+      return this.localDescription;
+    }
+    async setLocalDescription() {}
+    async setRemoteDescription({ sdp }: { sdp: string }) {
+      const track = sdp === 'before' ? draw(0, 0) : draw(1, 0);
+      this.ontrack?.({ track, receiver: {} });
+      this.connectionState = 'connected';
+      this.dispatchEvent(new Event('connectionstatechange'));
+    }
+    async getStats() {
+      this.#frames += 30;
+      return new Map([
+        [
+          'v',
+          {
+            ...{
+              type: 'inbound-rtp',
+              kind: 'video',
+              timestamp: performance.now(),
+              bytesReceived: this.#frames * 9000,
+            },
+            ...{
+              framesPerSecond: 30,
+              framesDecoded: this.#frames,
+              packetsLost: 0,
+              frameWidth: 1280,
+              frameHeight: 720,
+            },
+          },
+        ],
+      ]);
+    }
+    close() {
+      this.connectionState = 'closed';
+    }
+  }
+  Object.assign(window, { RTCPeerConnection: FakePeer });
+}

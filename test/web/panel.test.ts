@@ -1,0 +1,229 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { gzipSync } from 'node:zlib';
+import { type Browser, chromium as driver, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromium, why } from './chromium.js';
+import { fakePeers, Mock } from './mock.js';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const web = new URL('../../dist/web/', import.meta.url);
+
+type Violation = { id: string; impact: string; nodes: { html: string; any: { message: string }[] }[] };
+
+/** What axe finds serious or worse, in a line each. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const found = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
+    return (await axe.run()).violations;
+  });
+  return found
+    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
+    .map(
+      ({ id, nodes }) =>
+        `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ''}`).join(' | ')}`,
+    );
+}
+
+describe('the built panel', () => {
+  it('is light: everything that its first page loads is under 60 KB of JavaScript, compressed', () => {
+    const html = readFileSync(new URL('index.html', web), 'utf8');
+    const scripts = [...html.matchAll(/(?:src|href)="(\/assets\/[^"]+\.js)"/g)].map(([, path]) => path!);
+    const bytes = scripts.reduce(
+      (sum, path) => sum + gzipSync(readFileSync(new URL(`.${path}`, web))).byteLength,
+      0,
+    );
+    expect(scripts.length).toBeGreaterThan(0);
+    expect(bytes).toBeLessThan(60 * 1024);
+  });
+
+  it('has no script or style of its own in the page', () => {
+    for (const name of ['index.html', 'watch.html']) {
+      const html = readFileSync(new URL(name, web), 'utf8');
+      expect(html).not.toMatch(/<style|style=|<script(?![^>]*\bsrc=)|https?:\/\//);
+    }
+  });
+});
+
+describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
+  const mock = new Mock();
+  let browser: Browser;
+  let base: string;
+  const faults: string[] = [];
+
+  async function open(width: number, locale = 'en-US', path = '/'): Promise<Page> {
+    const context = await browser.newContext({
+      locale,
+      viewport: { width, height: width > 600 ? 900 : 800 },
+    });
+    const page = await context.newPage();
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) faults.push(message.text());
+    });
+    page.on('pageerror', (error) => faults.push(String(error)));
+    await page.addInitScript(fakePeers);
+    await page.goto(base + path);
+    return page;
+  }
+
+  const changes = () => mock.heard.filter(({ type }) => type === 'change');
+
+  beforeAll(async () => {
+    base = await mock.open();
+    browser = await driver.launch({ executablePath: chromium!, args: ['--no-sandbox', '--disable-gpu'] });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await mock.close();
+  });
+
+  it.each([
+    [1440, 'en-US'],
+    [1440, 'zh-CN'],
+    [360, 'en-US'],
+    [360, 'zh-CN'],
+  ])(
+    'at a width of %i in %s: nothing serious for axe, nothing sideways, nothing on the console',
+    async (width, locale) => {
+      faults.length = 0;
+      const page = await open(width, locale);
+      await page.locator('.style-card').nth(19).waitFor({ state: 'attached' });
+      await expect
+        .poll(() => page.locator('video.painted').evaluate((video: HTMLVideoElement) => video.videoWidth))
+        .toBe(960);
+      await page.getByRole('tab').first().waitFor();
+      for (const tab of await page.getByRole('tab').all()) {
+        await tab.click();
+        expect(await violations(page)).toEqual([]);
+      }
+      expect(
+        await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+      ).toBeLessThanOrEqual(0);
+      expect(await page.locator('html').getAttribute('lang')).toBe(locale === 'zh-CN' ? 'zh-CN' : 'en');
+      await page.keyboard.press('?');
+      await page.getByRole('dialog').waitFor();
+      expect(await violations(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      expect(faults).toEqual([]);
+      await page.context().close();
+    },
+  );
+
+  it('switches styles by click and by key, and says on which frame', async () => {
+    const page = await open(1440);
+    await page.locator('[data-style=scream]').click();
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: 'scream', fadeMs: 400 });
+    await page.locator('.style-card.current [data-style=scream]').waitFor();
+    await page.locator('.stage-labels .tag.number').waitFor();
+    const names = await page
+      .locator('[data-style]')
+      .evaluateAll((cards) => cards.map((card) => (card as HTMLElement).dataset.style));
+    const at = names.indexOf('scream');
+    await page.keyboard.press(']');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: names[at + 1] });
+    await page.keyboard.press('[');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: 'scream' });
+    await page.keyboard.press('5');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: names[4] });
+    await page.context().close();
+  });
+
+  it('is played with keys: bypass, blackout, strength, compare, record, cheat sheet', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card').first().waitFor();
+    await page.keyboard.press('Space');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ show: 'bypass' });
+    await page.keyboard.press('b');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ show: 'blackout' });
+    await page.keyboard.press('b');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ show: 'paint' });
+    const strength = () => page.getByRole('slider', { name: 'Strength' }).inputValue().then(Number);
+    const before = await strength();
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(strength).toBeCloseTo(before - 0.05);
+    await page.keyboard.press('v');
+    const line = page.getByRole('slider', { name: 'Before and after' });
+    await line.focus();
+    await page.keyboard.press('ArrowRight');
+    expect(await line.getAttribute('aria-valuenow')).toBe('52');
+    await expect.poll(() => mock.requests).toContain('POST /main/whep?strength=0');
+    await page.keyboard.press('r');
+    await page.getByRole('button', { name: 'Stop recording' }).first().waitFor();
+    await page.keyboard.press('r');
+    await page.getByRole('button', { name: 'Record', exact: true }).first().waitFor();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    const heard = changes().length;
+    await page.keyboard.press('b');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(changes()).toHaveLength(heard);
+    await page.context().close();
+  });
+
+  it('mixes styles on the pad, by hand and by keys, in few messages', async () => {
+    const page = await open(1440);
+    for (const name of ['wave', 'scream', 'udnie'])
+      await page.locator(`[data-style=${name}]`).click({ modifiers: ['Shift'] });
+    const puck = page.getByRole('slider', { name: /Mix of the styles/ });
+    await puck.focus();
+    for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowDown');
+    await expect.poll(() => (changes().at(-1) as { style?: unknown[] }).style?.length).toBe(3);
+    const pad = (await page.locator('.pad').boundingBox())!;
+    const heard = changes().length;
+    await page.mouse.move(pad.x + pad.width / 2, pad.y + pad.height / 2);
+    await page.mouse.down();
+    for (let i = 0; i < 100; i++) await page.mouse.move(pad.x + pad.width / 2 + i / 4, pad.y + 20 + i / 2);
+    await page.mouse.up();
+    const shares = () => (changes().at(-1) as { style: { weight: number }[] }).style;
+    await expect.poll(() => changes().length).toBeGreaterThan(heard);
+    expect(shares().reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 2);
+    expect(changes().length - heard).toBeLessThan(100);
+    await page.context().close();
+  });
+
+  it('says that the connection is lost, and comes back by itself', async () => {
+    const page = await open(1440);
+    await page.locator('.chip.fps').waitFor();
+    const hellos = mock.heard.filter(({ type }) => type === 'stats').length;
+    mock.cut();
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    expect(mock.heard.filter(({ type }) => type === 'stats').length).toBeGreaterThan(hellos);
+    await page.context().close();
+  });
+
+  it('asks for a token where one is needed, takes it from the address once and hides it', async () => {
+    mock.token = 'secret-token';
+    try {
+      const page = await open(1440);
+      await page.getByRole('dialog', { name: 'Token' }).waitFor();
+      await page.context().close();
+      const other = await open(1440, 'en-US', '/#token=secret-token');
+      await other.locator('.style-card').first().waitFor();
+      expect(other.url()).not.toContain('secret');
+      await expect.poll(() => mock.heard).toContainEqual({ type: 'auth', token: 'secret-token' });
+      expect(mock.requests.join()).not.toContain('secret');
+      await other.context().close();
+    } finally {
+      mock.token = '';
+    }
+  });
+
+  it('shows a stream alone on its watch page, in the look that is asked for', async () => {
+    faults.length = 0;
+    const page = await open(1440, 'en-US', '/watch/main?style=udnie&strength=0.5');
+    await expect
+      .poll(() => page.locator('video').evaluate((video: HTMLVideoElement) => video.videoWidth))
+      .toBe(960);
+    expect(mock.requests).toContain('POST /main/whep?style=udnie&strength=0.5');
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(
+      'rgba(0, 0, 0, 0)',
+    );
+    expect(await violations(page)).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.context().close();
+  });
+});
