@@ -43,8 +43,11 @@ async function openingStyle(gallery: Gallery, wanted: string): Promise<string> {
   return first;
 }
 
-/** What an input request opens. @throws Denied, NotFound, BadInput */
-async function baseOf(request: InputRequest, { media, urls }: StreamsNeed) {
+/**
+ * What an input request opens; addresses that the configuration itself names are trusted.
+ * @throws Denied, NotFound, BadInput
+ */
+async function baseOf(request: InputRequest, trusted: boolean, { media, urls }: StreamsNeed) {
   const { openLiveSource } = await import('../pipeline/sources/live.js');
   switch (request.kind) {
     case 'demo': {
@@ -62,13 +65,19 @@ async function baseOf(request: InputRequest, { media, urls }: StreamsNeed) {
       return { kind: 'file', lazy: true, open };
     }
     case 'url': {
-      await urls.check(request.url);
+      const { url, listen } = request;
+      const check = async () => {
+        if (trusted) return;
+        if (listen) urls.checkListen(url);
+        else await urls.check(url);
+      };
+      await check();
       const open = async (signal: AbortSignal) => {
         // Names may lead elsewhere by the next time.
-        await urls.check(request.url);
-        return openLiveSource(request.url, { signal });
+        await check();
+        return openLiveSource(url, { listen, signal });
       };
-      return { kind: request.url.split(':')[0]!.toLowerCase(), open };
+      return { kind: url.split(':')[0]!.toLowerCase(), open };
     }
   }
 }
@@ -112,7 +121,7 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
       },
       bitrate: { min: 300_000, start: 2_500_000, max: 6_000_000 },
       card: (size) => new CardSource(size),
-      base: (request) => baseOf(request, need),
+      base: (request, trusted) => baseOf(request, trusted, need),
       checkOutput: async (request) => {
         if (request.kind === 'push') await urls.check(request.url);
       },
@@ -140,7 +149,7 @@ export async function beginStreams(sessions: Sessions, { demo, streams }: Settin
     const session = sessions.open(name);
     try {
       if (style !== undefined || strength !== undefined) await session.change({ style, strength, fadeMs: 0 });
-      if (input) await session.setInput(input);
+      if (input) await session.setInput(input, true);
     } catch (error) {
       if (!(error instanceof NotFound || error instanceof Denied)) throw error;
       log.warn({ stream: name }, error.message);

@@ -281,8 +281,15 @@ export const inputRequest = z.discriminatedUnion('kind', [
     file: z.string().min(1).max(400),
     loop: z.boolean().default(true),
   }),
-  /** rtmp, rtmps, rtsp, rtsps, srt, http(s) for HLS; needs `urls.allow` in the configuration. */
-  z.strictObject({ kind: z.literal('url'), url: z.string().min(1).max(2000) }),
+  /**
+   * rtmp, rtmps, rtsp, rtsps, srt, http(s) for HLS; needs `urls.allow` in the configuration. With `listen` (rtmp, srt)
+   * the server waits at that address for whoever publishes there.
+   */
+  z.strictObject({
+    kind: z.literal('url'),
+    url: z.string().min(1).max(2000),
+    listen: z.boolean().default(false),
+  }),
 ]);
 export type InputRequest = z.infer<typeof inputRequest>;
 

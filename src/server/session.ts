@@ -34,8 +34,8 @@ export interface SessionParts {
   readonly opening: Mood;
   readonly bitrate: { readonly min: number; readonly start: number; readonly max: number };
   readonly card: (size: { readonly width: number; readonly height: number }) => LiveSource;
-  /** What an input request stands for. @throws Denied, NotFound, BadInput */
-  readonly base: (request: InputRequest) => Promise<Base>;
+  /** What an input request stands for; `trusted` where the configuration asks. @throws Denied, NotFound, BadInput */
+  readonly base: (request: InputRequest, trusted: boolean) => Promise<Base>;
   /** @throws Denied when an output may not be opened. */
   readonly checkOutput: (request: OutputRequest) => Promise<void>;
   readonly folders: { readonly recordings: string; readonly hls: string };
@@ -166,8 +166,9 @@ export class Session implements AsyncDisposable {
     return info;
   }
 
-  async setInput(request: InputRequest): Promise<void> {
-    await this.#input.setBase(await this.#parts.base(request));
+  /** Feeds the stream while nobody publishes. @throws Denied, NotFound, BadInput */
+  async setInput(request: InputRequest, trusted = false): Promise<void> {
+    await this.#input.setBase(await this.#parts.base(request, trusted));
     this.#changed();
   }
 

@@ -155,7 +155,11 @@ const streamInput = z.discriminatedUnion('kind', [
     file: z.string().min(1).max(1000),
     loop: z.boolean().default(true),
   }),
-  z.strictObject({ kind: z.literal('url'), url: z.string().min(1).max(2000) }),
+  z.strictObject({
+    kind: z.literal('url'),
+    url: z.string().min(1).max(2000),
+    listen: z.boolean().default(false),
+  }),
 ]);
 
 const stream = z.strictObject({

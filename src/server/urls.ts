@@ -108,6 +108,19 @@ export class UrlRules {
     return found;
   }
 
+  /** Lets an address pass that the server shall listen at. @throws Denied, BadInput */
+  checkListen(address: string): void {
+    if (!this.allow)
+      throw new Denied('Addresses are not allowed as inputs and outputs here.', {
+        hint: 'Who runs the server can allow them: urls.allow in livebrush.yaml.',
+      });
+    const scheme = URL.canParse(address) ? new URL(address).protocol : '';
+    if (scheme !== 'rtmp:' && scheme !== 'srt:')
+      throw new BadInput('Only addresses of rtmp and srt can be listened at.', {
+        hint: 'Write it such as rtmp://0.0.0.0:1935/live/key.',
+      });
+  }
+
   async #lookup(host: string, address: string): Promise<readonly string[]> {
     const found = await this.#resolve(host).catch((cause: unknown) => {
       throw new BadInput(`The host of ${masked(address)} is not known.`, { cause });
