@@ -95,8 +95,9 @@ function compile() {
   say('compiling …');
   const fresh = join(root, `dist.${process.pid}`);
   make(['typescript', 'bin', 'tsc'], ['--project', root, '--outDir', fresh], fresh, 'The source');
-  // The panel has sources of its own and stays as it is.
-  if (existsSync(join(dist, 'web'))) cpSync(join(dist, 'web'), join(fresh, 'web'), { recursive: true });
+  // The panel and the page of the API have sources of their own and stay as they are.
+  for (const part of ['web', 'docs'])
+    if (existsSync(join(dist, part))) cpSync(join(dist, part), join(fresh, part), { recursive: true });
   swap(fresh, dist, wanted);
 }
 
@@ -112,10 +113,26 @@ function buildPanel() {
   swap(fresh, place, wanted);
 }
 
-/** Both, each only when its sources changed. */
+/** Files of swagger-ui-dist that the page of the API needs. */
+const SWAGGER = ['swagger-ui-bundle.js', 'swagger-ui.css', 'LICENSE', 'NOTICE'];
+
+/** Puts the page of the API together in dist/docs, from scripts/docs and swagger-ui-dist. */
+function buildDocs() {
+  const place = join(root, 'dist', 'docs');
+  const pages = filesBelow(join(root, 'scripts', 'docs'));
+  const wanted = stampOf([...pages, join(root, 'node_modules', 'swagger-ui-dist', 'package.json')]);
+  if (readOr(join(place, '.stamp')) === wanted) return;
+  const fresh = join(root, `dist.docs.${process.pid}`);
+  cpSync(join(root, 'scripts', 'docs'), fresh, { recursive: true });
+  for (const file of SWAGGER) cpSync(join(root, 'node_modules', 'swagger-ui-dist', file), join(fresh, file));
+  swap(fresh, place, wanted);
+}
+
+/** All of dist, each part only when its sources changed. */
 export function build() {
   compile();
   buildPanel();
+  buildDocs();
 }
 
 /** Everything that is needed to run, as `npm start` and `npm test` do first. */

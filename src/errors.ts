@@ -27,6 +27,8 @@ export class CannotWrite extends LivebrushError {}
 export class Conflict extends LivebrushError {}
 /** Who asks may not do it: no token, a wrong one, one for less than this. */
 export class Denied extends LivebrushError {}
+/** Nobody may do it this way, whatever token they show: from a page elsewhere, under a name that is none of ours. */
+export class Forbidden extends Denied {}
 /** There is no room for one more: ask again after a while. */
 export class Overloaded extends LivebrushError {
   /** Seconds after which asking again makes sense. */

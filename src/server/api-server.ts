@@ -1,12 +1,19 @@
 import { z } from '@hono/zod-openapi';
 import { Denied } from '../errors.js';
 import { serverInfo } from './answers.js';
+import { addresses } from './osc.js';
 import type { Ctx, Parts } from './parts.js';
 import { type App, route } from './route.js';
 import { settingsSchema } from './settings-write.js';
 
 const tag = 'Server';
 const text = z.object({ status: z.string() });
+const oscInfo = z.object({
+  enabled: z.boolean(),
+  host: z.string(),
+  port: z.number(),
+  addresses: z.array(z.object({ address: z.string(), takes: z.string(), does: z.string() })),
+});
 
 /** Base of the URLs that this server hands out: the configured one, or as it was addressed just now. */
 const baseOf = (c: Ctx, publicUrl: string) => publicUrl.replace(/\/$/, '') || new URL(c.req.url).origin;
@@ -80,6 +87,28 @@ export function serverRoutes(app: App, parts: Parts): void {
     async (c) => {
       const { type, body } = await metrics.text();
       return c.body(body, 200, { 'Content-Type': type });
+    },
+  );
+  route(
+    app,
+    {
+      ...{
+        method: 'get',
+        path: '/api/osc',
+        role: 'read',
+        tag,
+        summary: 'What is understood as OSC over UDP',
+      },
+      answers: { 200: { description: 'The addresses.', schema: oscInfo } },
+    },
+    (c) => {
+      const { enabled, host, port } = settings.osc;
+      const list = addresses.map(({ name, takes, does }) => ({
+        address: `/livebrush/{stream}/${name}`,
+        takes,
+        does,
+      }));
+      return c.json({ enabled, host, port, addresses: list });
     },
   );
   const schema = settingsSchema();

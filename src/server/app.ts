@@ -5,7 +5,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { WebSocket } from 'ws';
-import { BadInput, Denied, NotFound, Overloaded, TooMany } from '../errors.js';
+import { BadInput, Denied, Forbidden, NotFound, Overloaded, TooMany } from '../errors.js';
 import { log } from '../log.js';
 import { jobRoutes, recordingRoutes, uploadRoutes } from './api-jobs.js';
 import { serverRoutes } from './api-server.js';
@@ -59,7 +59,7 @@ function guarded(reach: Reach, { auth }: Parts): MiddlewareHandler<Env> {
   return async (c, next) => {
     const host = c.req.header('host');
     if (!knownHost(host, reach))
-      throw new Denied('This server is not known under that name.', {
+      throw new Forbidden('This server is not known under that name.', {
         hint: 'Who runs it can add the name to listen.hosts, or set publicUrl.',
       });
     const come = {
@@ -71,7 +71,7 @@ function guarded(reach: Reach, { auth }: Parts): MiddlewareHandler<Env> {
     const preflight = c.req.method === 'OPTIONS';
     const shown = !auth.open && (preflight || c.req.header('authorization') !== undefined);
     if (foreign(come, reach) && !(shown && SIGNALLING.test(c.req.path)))
-      throw new Denied('Requests from pages elsewhere are not allowed.', {
+      throw new Forbidden('Requests from pages elsewhere are not allowed.', {
         hint: 'Who runs this server can allow the page: listen.origins.',
       });
     await next();

@@ -6,6 +6,7 @@ import {
   Conflict,
   codeOf,
   Denied,
+  Forbidden,
   Interrupted,
   LivebrushError,
   NotFound,
@@ -35,7 +36,7 @@ const FULL = ['ENOSPC', 'EDQUOT'];
 
 /** Status and code of an error. @param known whether who asks has shown a token. */
 export function statusOf(error: unknown, known = false): [status: number, code: ErrorCode] {
-  if (error instanceof Denied) return [known ? 403 : 401, 'denied'];
+  if (error instanceof Denied) return [known || error instanceof Forbidden ? 403 : 401, 'denied'];
   if (error instanceof CannotWrite)
     return FULL.includes(codeOf(error.cause) ?? '') ? [507, 'failed'] : [409, 'conflict'];
   for (const [kind, status, code] of statuses) if (error instanceof kind) return [status, code];
