@@ -1,7 +1,8 @@
 import { liveNow } from '../pipeline/live.js';
 import { COLOR_SPACE_URI, parseColorSpace, TwccFeedback } from '../pipeline/rtp/index.js';
 import { type RtpIn, WebrtcSource } from '../pipeline/sources/webrtc.js';
-import { guarded, Peer, type PeerOptions } from './peer.js';
+import { guarded } from './guarded.js';
+import { Peer, type PeerOptions } from './peer.js';
 import { routerOf, type Werift } from './peer-werift.js';
 
 const SENDER_REPORT = 200;
@@ -29,7 +30,6 @@ export class PublishingPeer {
       askKey: () => this.#askKey(),
     });
     this.#adopt();
-    this.peer.onConnected(() => this.source.requestKey());
     void this.peer.closed.then(() => {
       clearInterval(this.#feedbackTimer);
       this.source.end();

@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import type { SoundPacket } from '../pipeline/live.js';
 import type { PackedPicture, Viewer } from '../pipeline/sinks/webrtc.js';
-import { guarded, Peer, type PeerOptions } from './peer.js';
+import { guarded } from './guarded.js';
+import { Peer, type PeerOptions } from './peer.js';
 import type { Werift } from './peer-werift.js';
 
 type Sender = Werift.RTCRtpSender;

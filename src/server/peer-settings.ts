@@ -59,25 +59,3 @@ export function addressesOf({ bindAddress, publicAddresses }: PeerSettings): str
         ];
   return [...new Set([...publicAddresses, ...own])];
 }
-
-/** Deals out where in the port range a new connection begins to look, so that it seldom meets ports in use. */
-export class Ports {
-  readonly #first: number;
-  readonly #last: number;
-  #next: number;
-
-  constructor([first, last]: readonly [number, number]) {
-    this.#first = first;
-    this.#last = last;
-    this.#next = first;
-  }
-
-  /** A range for a connection that takes `count` ports; the `whole` one where that failed. */
-  range(count: number, whole: boolean): [number, number] {
-    if (whole) return [this.#first, this.#last];
-    if (this.#next + 2 * count >= this.#last) this.#next = this.#first;
-    const first = this.#next;
-    this.#next += count;
-    return [first, this.#last];
-  }
-}

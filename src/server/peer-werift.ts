@@ -5,6 +5,7 @@ import type { LiveCodec } from '../pipeline/live.js';
 import { COLOR_SPACE_URI } from '../pipeline/rtp/index.js';
 import type { Offer, Part } from './peer-offer.js';
 import { addressesOf, type PeerSettings } from './peer-settings.js';
+import { guardSockets, type Ice } from './peer-sockets.js';
 
 export type { Werift };
 
@@ -30,12 +31,6 @@ interface Inner {
     registerRtpReceiver(receiver: Werift.RTCRtpReceiver, ssrc: number): void;
     readonly ssrcTable: Record<number, unknown>;
   };
-}
-interface InnerIce {
-  readonly protocols: readonly {
-    readonly transport?: { readonly socket?: NodeJS.EventEmitter };
-    close?(): Promise<void>;
-  }[];
 }
 export const routerOf = (pc: Connection): Inner['router'] => (pc as unknown as Inner).router;
 
@@ -96,21 +91,19 @@ export async function negotiate(pc: Connection, offer: Offer, part: Part): Promi
   }
   if (offer.active) for (const dtls of pc.dtlsTransports) dtls.role = 'server';
   await pc.setLocalDescription(await pc.createAnswer());
-  for (const { connection } of pc.iceTransports) guardSockets(connection as unknown as InnerIce);
-  return pc.localDescription?.sdp ?? '';
+  for (const { connection } of pc.iceTransports) guardSockets(connection as unknown as Ice);
+  return tidied(pc.localDescription?.sdp ?? '');
 }
 
-/** A socket that fails must not end the process: the connection is given up by its silence. */
-function guardSockets({ protocols }: InnerIce): void {
-  for (const { transport } of protocols) transport?.socket?.on('error', () => {});
-}
+/** Without the candidates that only say that we could call over TCP ourselves. */
+const tidied = (answer: string): string => answer.replace(/^a=candidate:.* tcptype active.*\r\n/gm, '');
 
 /** Whether anything can be reached: no candidate means that no port was free. */
 export const hasCandidates = (answer: string): boolean => /^a=candidate:/m.test(answer);
 
 /** Closes a connection and what it may have opened since: werift forgets sockets of a gathering that was under way. */
 export async function closeConnection(pc: Connection): Promise<void> {
-  const ices = pc.iceTransports.map(({ connection }) => connection as unknown as InnerIce);
+  const ices = pc.iceTransports.map(({ connection }) => connection as unknown as Ice);
   await pc.close().catch(() => {});
   for (const { protocols } of ices)
     for (const protocol of protocols) await protocol.close?.().catch(() => {});

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { BadInput, Overloaded } from '../errors.js';
 import { log } from '../log.js';
+import { guarded } from './guarded.js';
 import { CANDIDATES, candidateOf } from './peer-candidates.js';
 import type { Offer, Part } from './peer-offer.js';
 import type { PeerSettings } from './peer-settings.js';
@@ -200,17 +201,6 @@ function iceLines(answer: string): string[] {
   return lines
     .slice(0, second < 0 ? undefined : second)
     .filter((line) => /^a=(ice-ufrag|ice-pwd|candidate|end-of-candidates|mid)|^m=/.test(line));
-}
-
-/** A callback for werift: what it throws is logged, and goes no further. */
-export function guarded<A extends unknown[]>(call: (...args: A) => void): (...args: A) => void {
-  return (...args) => {
-    try {
-      call(...args);
-    } catch (error) {
-      log.debug({ err: error }, 'a WebRTC callback failed');
-    }
-  };
 }
 
 /** @throws Overloaded: no port was free. */

@@ -3,7 +3,8 @@ import { noPort, type Peer, type PeerOptions } from './peer.js';
 import { PublishingPeer } from './peer-in.js';
 import type { Offer, Part } from './peer-offer.js';
 import { ViewingPeer } from './peer-out.js';
-import { addressesOf, type PeerSettings, Ports, peerDefaults } from './peer-settings.js';
+import { addressesOf, type PeerSettings, peerDefaults } from './peer-settings.js';
+import { Ports } from './peer-sockets.js';
 import { hasCandidates, loadWerift } from './peer-werift.js';
 
 /** A peer whose offer is answered. */
@@ -23,7 +24,7 @@ export class Peers implements AsyncDisposable {
 
   constructor(settings: Partial<PeerSettings> = {}) {
     this.settings = { ...peerDefaults, ...settings };
-    this.#ports = new Ports(this.settings.udpPorts);
+    this.#ports = new Ports(this.settings.udpPorts, this.settings.bindAddress);
   }
 
   /** Connections that stand, or are being set up. */
@@ -53,25 +54,29 @@ export class Peers implements AsyncDisposable {
   ): Promise<Answered<P>> {
     if (this.#closed || this.pending >= this.settings.pending)
       throw new Overloaded('Too many connections are being set up at the moment.', { retryAfterS: 5 });
-    this.#opening++;
-    const werift = await loadWerift().finally(() => this.#opening--);
-    const count = addressesOf(this.settings).length * (this.settings.tcp ? 2 : 1);
-    for (const whole of [false, true]) {
-      const it = make({
-        werift,
-        settings: this.settings,
-        ports: this.#ports.range(count, whole),
-        offer,
-        part,
-      });
-      const { peer } = it;
-      this.#peers.add(peer);
-      void peer.closed.then(() => this.#peers.delete(peer));
-      const answer = await it.answer();
-      if (hasCandidates(answer)) return { it, peer, answer };
-      await peer.close('No port was free.');
-    }
+    const { werift, ports } = await this.#prepare();
+    const it = make({ werift, settings: this.settings, ports, offer, part });
+    const { peer } = it;
+    this.#peers.add(peer);
+    void peer.closed.then(() => this.#peers.delete(peer));
+    const answer = await it.answer();
+    if (hasCandidates(answer)) return { it, peer, answer };
+    await peer.close('No port was free.');
     return noPort(this.settings.udpPorts);
+  }
+
+  /** What a connection needs before it is one; counts as being set up. */
+  async #prepare() {
+    this.#opening++;
+    try {
+      const werift = await loadWerift();
+      const count = addressesOf(this.settings).length * (this.settings.tcp ? 2 : 1);
+      const ports = await this.#ports.range(count);
+      if (!ports || this.#closed) return noPort(this.settings.udpPorts);
+      return { werift, ports };
+    } finally {
+      this.#opening--;
+    }
   }
 
   /** Closes every connection; none can be opened any more. */
