@@ -75,6 +75,23 @@ const jobs: JobInfo[] = [
   },
 ];
 
+const RECORDING: OutputInfo = {
+  ...{ id: 'o1', kind: 'record', target: 'main.mp4', state: 'running' },
+  ...{ frames: 0, dropped: 0, seconds: 12, bytes: 3e6 },
+};
+const DENIED = { error: { code: 'denied', message: 'This needs a token.' } };
+
+/** The file behind an address, if there is one. */
+function fileOf(pathname: string): string | undefined {
+  const web = join(root, 'dist/web');
+  const style = /^\/api\/styles\/([a-z-]+)\/(picture|painted)$/.exec(pathname)?.[1];
+  if (style) return join(root, 'models/fast', `${style}.webp`);
+  if (pathname === '/mock/tiles.webp') return join(root, 'docs/painted.webp');
+  if (pathname === '/') return join(web, 'index.html');
+  if (pathname.startsWith('/watch/')) return join(web, 'watch.html');
+  return /^\/(assets\/[\w.-]+|favicon\.svg)$/.test(pathname) ? join(web, pathname) : undefined;
+}
+
 /** A server with the panel's files and just enough behind them; it keeps what it was told. */
 export class Mock {
   readonly heard: ClientMessageInput[] = [];
@@ -176,62 +193,39 @@ export class Mock {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const { pathname, search } = new URL(request.url ?? '/', 'http://mock');
     this.requests.push(`${request.method} ${pathname}${search}`);
-    const json = (value: unknown, status = 200) =>
-      response.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(value));
-    const file = (path: string) => {
+    const allowed = !this.token || request.headers.authorization === `Bearer ${this.token}`;
+    const path = fileOf(pathname);
+    if (path) {
       const type = TYPES[extname(path)] ?? 'application/octet-stream';
       response
         .writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': CSP })
         .end(readFileSync(path));
-    };
-    const allowed = !this.token || request.headers.authorization === `Bearer ${this.token}`;
-    if (pathname === '/api/info')
-      return void json({ ...info, auth: Boolean(this.token), role: allowed ? 'admin' : 'none' });
-    const style = /^\/api\/styles\/([a-z-]+)\/(picture|painted)$/.exec(pathname)?.[1];
-    if (style) return file(join(root, 'models/fast', `${style}.webp`));
-    if (pathname === '/mock/tiles.webp') return file(join(root, 'docs/painted.webp'));
-    if (pathname.startsWith('/api/') && !allowed)
-      return void json({ error: { code: 'denied', message: 'This needs a token.' } }, 401);
-    if (pathname === '/api/session') return void response.writeHead(204).end();
-    if (pathname.endsWith('/whep') || pathname.endsWith('/whip')) {
-      if (request.method === 'DELETE') return void response.writeHead(200).end();
+    } else if (/\/wh[ei]p(\/|$)/.test(pathname)) {
       const sdp = search.includes('strength=0') ? 'before' : 'painted';
-      return void response
-        .writeHead(201, { 'Content-Type': 'application/sdp', Location: `${pathname}/${'a'.repeat(22)}` })
-        .end(sdp);
+      const headers = { 'Content-Type': 'application/sdp', Location: `${pathname}/${'a'.repeat(22)}` };
+      response.writeHead(request.method === 'DELETE' ? 200 : 201, headers).end(sdp);
+    } else {
+      const [status, body] =
+        allowed || pathname === '/api/info'
+          ? this.#rest(request.method ?? '', pathname, allowed)
+          : [401, DENIED];
+      response
+        .writeHead(status, { 'Content-Type': 'application/json' })
+        .end(body ? JSON.stringify(body) : '');
     }
-    const lists: Record<string, unknown> = {
-      styles: { styles },
-      streams: { streams: [this.#stream()] },
-      recordings: { recordings },
-      jobs: { jobs },
-    };
+  }
+
+  #rest(method: string, pathname: string, allowed: boolean): [status: number, body?: unknown] {
     const [, , name = '', stream, part] = pathname.split('/');
-    if (request.method === 'GET' && !stream && lists[name]) return void json(lists[name]);
-    if (name === 'streams' && part === 'outputs' && request.method === 'POST') {
-      const output: OutputInfo = {
-        id: 'o1',
-        kind: 'record',
-        target: 'main.mp4',
-        state: 'running',
-        frames: 0,
-        dropped: 0,
-        seconds: 12,
-        bytes: 3e6,
-      };
-      this.#outputs = [output];
-      return void json(output, 201);
-    }
+    if (name === 'info')
+      return [200, { ...info, auth: Boolean(this.token), role: allowed ? 'admin' : 'none' }];
     if (name === 'streams' && part === 'outputs') {
-      this.#outputs = [];
-      return void response.writeHead(204).end();
+      this.#outputs = method === 'POST' ? [RECORDING] : [];
+      return method === 'POST' ? [201, RECORDING] : [204];
     }
-    if (name === 'streams' && stream) return void json(this.#stream());
-    const web = join(root, 'dist/web');
-    if (pathname === '/') return file(join(web, 'index.html'));
-    if (pathname.startsWith('/watch/')) return file(join(web, 'watch.html'));
-    if (/^\/(assets\/[\w.-]+|favicon\.svg)$/.test(pathname)) return file(join(web, pathname));
-    response.writeHead(404).end();
+    if (name === 'streams' && stream) return [200, this.#stream()];
+    const lists: Record<string, unknown> = { styles, streams: [this.#stream()], recordings, jobs };
+    return lists[name] ? [200, { [name]: lists[name] }] : [204];
   }
 }
 

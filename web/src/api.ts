@@ -17,6 +17,12 @@ export type OutputWish =
   | { kind: 'hls' }
   | { kind: 'push'; url: string };
 
+/** What a client writes for an input, defaults left out. */
+export type InputWish =
+  | Exclude<InputRequest, { kind: 'file' | 'url' }>
+  | { kind: 'file'; file: string; loop?: boolean }
+  | { kind: 'url'; url: string; listen?: boolean };
+
 export interface JobWish {
   input: string;
   style?: string;
@@ -66,8 +72,7 @@ export const api = {
   stream: (name: string) => read<StreamInfo>(stream(name)),
   /** Makes a stream, if there is none of the name. */
   makeStream: (name: string) => send<StreamInfo>('PUT', stream(name)),
-  setInput: (name: string, input: InputRequest | { kind: 'file'; file: string }) =>
-    send<void>('PUT', stream(name, '/input'), input),
+  setInput: (name: string, input: InputWish) => send<void>('PUT', stream(name, '/input'), input),
   addOutput: (name: string, output: OutputWish) => send<OutputInfo>('POST', stream(name, '/outputs'), output),
   removeOutput: (name: string, id: string) => send<void>('DELETE', stream(name, `/outputs/${enc(id)}`)),
   cues: (name: string) => read<unknown>(stream(name, '/cues')),

@@ -1,5 +1,5 @@
 import type { ChangeInput, ServerMessage, StreamInfo } from '../../src/server/protocol.js';
-import { api } from './api.js';
+import { api, type InputWish } from './api.js';
 import { Backoff, pause } from './backoff.js';
 import { Control } from './control.js';
 import { readStack } from './cue-stack.js';
@@ -177,7 +177,7 @@ export async function refreshStreams(): Promise<void> {
 }
 
 /** What the stream is fed from, when the server feeds it. */
-export async function feed(input: Parameters<typeof api.setInput>[1]): Promise<boolean> {
+export async function feed(input: InputWish): Promise<boolean> {
   try {
     await api.setInput(state.streamName.value, input);
     return true;

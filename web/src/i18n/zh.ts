@@ -70,6 +70,7 @@ export const zh: Sentences = {
   'source.chooseFile': '选择视频，或拖到页面任意位置',
   'source.upload': '上传视频',
   'source.url': '直播流地址',
+  'source.listen': '在此地址等待推流',
   'source.useUrl': '绘制它',
   'source.noUrls':
     '此服务器未启用地址输入（RTMP、RTSP、SRT、HLS）；可在 livebrush.yaml 的 urls.allow 中启用。',
@@ -211,8 +212,8 @@ export const zh: Sentences = {
   'numbers.fps': '每秒帧数',
   'numbers.painted': '已绘制',
   'numbers.arrived': '已收到',
-  'numbers.latency': '服务器内延迟（毫秒）',
-  'numbers.stages': '各阶段（毫秒/帧）',
+  'numbers.latency': '延迟（毫秒）',
+  'numbers.stages': '各阶段（毫秒）',
   'numbers.dropped': '每秒丢帧',
   'numbers.frames': '绘制 / 收到',
   'numbers.drops': '丢帧',

@@ -23,7 +23,7 @@ export function CyclePanel() {
     setChosen(chosen.includes(name) ? chosen.filter((it) => it !== name) : [...chosen, name]);
   return (
     <div class="cycle">
-      <div class="row">
+      <div class="row wrap">
         <label class="inline">
           {t('cycle.every')}
           <input

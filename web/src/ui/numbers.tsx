@@ -75,6 +75,8 @@ export function Numbers() {
   }, []);
   return (
     <div class="numbers">
+      <Figures />
+      {Plots ? <Plots /> : <div class="plots-room" />}
       <div class="row wrap">
         <label class="check">
           <input
@@ -87,8 +89,6 @@ export function Numbers() {
         </label>
         <span class="quiet">{publishing ? t('glass.hint') : t('glass.needsSource')}</span>
       </div>
-      <Figures />
-      {Plots ? <Plots /> : <div class="plots-room" />}
     </div>
   );
 }

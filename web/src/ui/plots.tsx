@@ -6,7 +6,7 @@ import type { Moment } from '../history.js';
 import { t } from '../i18n/index.js';
 import { state } from '../state.js';
 
-const HEIGHT = 118;
+const HEIGHT = 86;
 const COLOURS = ['--plot-1', '--plot-2', '--plot-3', '--plot-4', '--plot-5', '--plot-6'];
 const AXIS_FONT = '11px system-ui, sans-serif';
 
@@ -25,6 +25,7 @@ function options(title: string, lines: readonly Line[], width: number, element: 
   };
   return {
     title,
+    padding: [6, 10, 4, 0],
     width,
     height: HEIGHT,
     cursor: { points: { show: false }, drag: { x: false, y: false } },
@@ -32,7 +33,7 @@ function options(title: string, lines: readonly Line[], width: number, element: 
     scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.15)] } },
     axes: [
       { ...axis, show: false },
-      { ...axis, size: 34, space: 30 },
+      { ...axis, size: 30, space: 24 },
     ],
     series: [
       {},

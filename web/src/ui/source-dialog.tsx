@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { api } from '../api.js';
+import { api, type InputWish } from '../api.js';
 import { type Devices, devices } from '../capture.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
@@ -16,6 +16,9 @@ const KINDS: readonly Kind[] = ['camera', 'screen', 'file', 'server'];
 const HEIGHTS = [240, 360, 480, 720];
 const RATES = [800, 1500, 2500, 4000, 8000];
 const PACES = [15, 24, 30];
+
+/** Addresses at which the server can wait for a publisher. */
+const LISTENS = /^(rtmp|srt):/;
 
 const close = () => {
   state.dialog.value = undefined;
@@ -129,8 +132,9 @@ function SendFields() {
 function ServerFields() {
   const info = useCell(state.info);
   const [url, setUrl] = useState('');
+  const [listen, setListen] = useState(false);
   const [sent, setSent] = useState<number>();
-  const use = async (input: Parameters<typeof feed>[0]) => {
+  const use = async (input: InputWish) => {
     stopPublishing();
     if (await feed(input)) close();
   };
@@ -164,10 +168,10 @@ function ServerFields() {
       </div>
       {info?.urls ? (
         <form
-          class="row"
+          class="row wrap"
           onSubmit={(event) => {
             event.preventDefault();
-            void use({ kind: 'url', url });
+            void use({ kind: 'url', url, listen: listen && LISTENS.test(url) });
           }}
         >
           <input
@@ -182,6 +186,16 @@ function ServerFields() {
           <button type="submit" class="plain">
             {t('source.useUrl')}
           </button>
+          {LISTENS.test(url) && (
+            <label class="check">
+              <input
+                type="checkbox"
+                checked={listen}
+                onChange={(event) => setListen(event.currentTarget.checked)}
+              />
+              {t('source.listen')}
+            </label>
+          )}
         </form>
       ) : (
         <p class="quiet">{t('source.noUrls')}</p>
