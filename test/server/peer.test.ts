@@ -206,13 +206,20 @@ describe('a peer', () => {
       got++;
       take(packet);
     };
-    await client.send(Uint8Array.of(0x10, 0), 1);
-    await until(() => got === 1);
+    /** The next packets come through; the kernel may have dropped some in the flood. */
+    const comes = async () => {
+      const before = got;
+      for (let i = 0; got === before && i < 200; i++) {
+        await client.send(Uint8Array.of(0x10, 0), i);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      expect(got).toBeGreaterThan(before);
+    };
+    await comes();
     // Forged notices of DTLS that it is over, which say nothing of who sends them.
     for (const level of [1, 2])
       socket.send(Buffer.from([21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, level, 0]), port, '127.0.0.1');
-    await client.send(Uint8Array.of(0x10, 0), 2);
-    await until(() => got === 2);
+    await comes();
     expect(peer.state).toBe('connected');
     expect(peer.pc.iceTransports[0]!.connection.remoteCandidates.length).toBeLessThan(5);
     socket.close();
