@@ -43,6 +43,7 @@ function watched({ metrics, settings }: Parts): MiddlewareHandler<Env> {
   const trusted = new Set(settings.listen.trustedProxies);
   return async (c, next) => {
     c.set('role', 'none');
+    c.set('known', false);
     c.set('address', addressOf(c, trusted));
     const began = performance.now();
     await next();
@@ -174,7 +175,9 @@ export function createApp(parts: Parts): App {
     }),
   );
   app.use(async (c, next) => {
-    c.set('role', await auth.check(c.req.raw, c.get('address')));
+    const role = await auth.check(c.req.raw, c.get('address'));
+    c.set('role', role);
+    c.set('known', role !== auth.anonymous || c.req.header('authorization') !== undefined);
     await next();
   });
   app.use('/api/*', methodNotAllowed({ app, onMethodNotAllowed: notAllowed }));

@@ -55,7 +55,7 @@ export function bodyOf(error: unknown, code: ErrorCode): ErrorBody {
 
 /** Answers a request that failed. */
 export function answerFailure(error: unknown, c: Context): Response {
-  const [status, code] = statusOf(error, (c.get('role') ?? 'none') !== 'none');
+  const [status, code] = statusOf(error, c.get('known') === true);
   if (status === 500) log.error({ err: error, path: c.req.path }, 'a request failed');
   if (error instanceof Overloaded) c.header('Retry-After', String(Math.max(1, Math.ceil(error.retryAfterS))));
   if (status === 401) c.header('WWW-Authenticate', 'Bearer realm="livebrush"');

@@ -110,6 +110,8 @@ export interface Env {
   Variables: {
     /** What the request's token allows. */
     role: Role;
+    /** Whether a token, or the cookie that stands for one, was shown. */
+    known: boolean;
     /** Who asks. */
     address: string;
   };

@@ -49,7 +49,7 @@ export const need =
   async (c, next) => {
     const has = c.get('role');
     if (!allows(has, role))
-      throw has === 'none'
+      throw !c.get('known')
         ? new Denied('This needs a token.', { hint: 'Send it as "Authorization: Bearer …".' })
         : new Denied(`This needs a token for ${role}, and this one is for ${has}.`);
     await next();

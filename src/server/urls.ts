@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
-import { BadInput, Denied } from '../errors.js';
+import { BadInput, Forbidden } from '../errors.js';
 import { masked } from '../pipeline/address.js';
 import type { Settings } from './settings.js';
 
@@ -81,12 +81,12 @@ export class UrlRules {
   /**
    * Lets an address pass that may be opened. What it redirects to has to pass again.
    * @returns the addresses of its host.
-   * @throws Denied where it may not be opened, BadInput where it is none.
+   * @throws Forbidden where it may not be opened, BadInput where it is none.
    */
   async check(address: string): Promise<readonly string[]> {
     const { allow, schemes, hosts, private: inside } = this.#rules;
     if (!allow)
-      throw new Denied('Addresses are not allowed as inputs and outputs here.', {
+      throw new Forbidden('Addresses are not allowed as inputs and outputs here.', {
         hint: 'Who runs the server can allow them: urls.allow in livebrush.yaml.',
       });
     if (!/^[\x21-\x7e]+$/.test(address) || !URL.canParse(address))
@@ -94,15 +94,15 @@ export class UrlRules {
     const url = new URL(address);
     const scheme = url.protocol.slice(0, -1);
     if (!(schemes as readonly string[]).includes(scheme))
-      throw new Denied(`Addresses that begin with ${scheme}: are not allowed here.`, {
+      throw new Forbidden(`Addresses that begin with ${scheme}: are not allowed here.`, {
         hint: `Allowed are ${schemes.join(', ')}.`,
       });
     const host = hostOf(url);
     if (hosts.length > 0 && !listed(host, hosts))
-      throw new Denied(`${masked(address)} is not among the hosts that are allowed here.`);
+      throw new Forbidden(`${masked(address)} is not among the hosts that are allowed here.`);
     const found = isIP(host) ? [host] : await this.#lookup(host, address);
     if (!inside && !found.every(isPublic))
-      throw new Denied(`${masked(address)} leads into a private network, which is not allowed here.`, {
+      throw new Forbidden(`${masked(address)} leads into a private network, which is not allowed here.`, {
         hint: 'Who runs the server can allow it: urls.private in livebrush.yaml.',
       });
     return found;
@@ -111,7 +111,7 @@ export class UrlRules {
   /** Lets an address pass that the server shall listen at. @throws Denied, BadInput */
   checkListen(address: string): void {
     if (!this.allow)
-      throw new Denied('Addresses are not allowed as inputs and outputs here.', {
+      throw new Forbidden('Addresses are not allowed as inputs and outputs here.', {
         hint: 'Who runs the server can allow them: urls.allow in livebrush.yaml.',
       });
     const scheme = URL.canParse(address) ? new URL(address).protocol : '';
