@@ -61,8 +61,28 @@ function fault(file, from, specifier) {
   return may(to) ? undefined : `${file} imports ${to}, which ${layer} may not`;
 }
 
+/** The panel may import types of the protocol, and nothing else of src. */
+function panelFaults() {
+  const folder = join(root, 'web', 'src');
+  return readdirSync(folder, { recursive: true })
+    .filter((file) => /\.tsx?$/.test(file))
+    .flatMap((file) =>
+      readFileSync(join(folder, file), 'utf8')
+        .split(';')
+        .map((statement) => [statement, statement.match(/['"](?:\.\.\/)+src\/([^'"]+)['"]/)?.[1]])
+        .filter(([statement, to]) => to && (to !== 'server/protocol.js' || !/import type\b/.test(statement)))
+        .map(
+          ([, to]) => `web/src/${file} imports ${to}; of src it may import types of server/protocol alone`,
+        ),
+    );
+}
+
 /** Every breach, one sentence each. */
 export function checkLayers() {
+  return [...panelFaults(), ...sourceFaults()];
+}
+
+function sourceFaults() {
   return sources().flatMap((file) => {
     const from = file.replace(/\.ts$/, '');
     const text = readFileSync(join(root, 'src', file), 'utf8');

@@ -14,5 +14,7 @@ takeToken();
 const room = document.getElementById('app');
 if (room) render(<App />, room);
 addEventListener('online', retryNow);
+// A page that a browser brings back as it was has lost its connections for good.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 void start();
 if (kept('midiOn', false)) void toggleMidi();

@@ -24,6 +24,7 @@ export async function publish(kind: Publishing['kind'], file?: File): Promise<vo
   if (!media) return;
   stopPublishing();
   state.publishing.value = { kind, media, state: 'connecting' };
+  void stayAwake(media);
   media.getVideoTracks()[0]?.addEventListener('ended', () => {
     if (state.publishing.value?.media === media) stopPublishing();
   });
@@ -56,6 +57,17 @@ function run(media: MediaStream): Promise<void> {
   return own.run();
 }
 
+/** Keeps the screen on while this page publishes: a phone that sleeps sends nothing. */
+async function stayAwake(media: MediaStream): Promise<void> {
+  const lock = await navigator.wakeLock?.request('screen').catch(() => undefined);
+  if (state.publishing.value?.media !== media) return void lock?.release();
+  const stop = state.publishing.subscribe(() => {
+    if (state.publishing.value?.media === media) return;
+    stop();
+    void lock?.release();
+  });
+}
+
 export function stopPublishing(): void {
   publisher?.stop();
   publisher = undefined;
@@ -64,6 +76,9 @@ export function stopPublishing(): void {
   closeMedia(state.publishing.value?.media);
   state.publishing.value = undefined;
 }
+
+/** The latency that is shown is the median of so long, in milliseconds, and is shown anew so often. */
+const [RECENT_MS, SHOWN_MS] = [3000, 500];
 
 /** Turns the mark of the time in the outgoing picture on or off, and its reading from what comes back. */
 export function mark(on: boolean): void {
@@ -78,11 +93,16 @@ export function mark(on: boolean): void {
   if (publisher && next) void publisher.replaceVideo(next).then(() => old?.close());
   const video = state.video.value;
   if (!on || !video) return;
-  const recent: number[] = [];
-  reading = readMarks(video, (latencyMs) => {
-    recent.push(latencyMs);
-    if (recent.length > 30) recent.shift();
-    const sorted = [...recent].sort((a, b) => a - b);
+  let recent: { latencyMs: number; at: number }[] = [];
+  const show = () => {
+    recent = recent.filter(({ at }) => at > performance.now() - RECENT_MS);
+    const sorted = recent.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
     state.glass.value = sorted[sorted.length >> 1] ?? null;
-  });
+  };
+  const timer = setInterval(show, SHOWN_MS);
+  const stop = readMarks(video, (latencyMs) => void recent.push({ latencyMs, at: performance.now() }));
+  reading = () => {
+    clearInterval(timer);
+    stop();
+  };
 }

@@ -33,6 +33,8 @@ function url(): string {
 }
 
 takeToken();
+// A page that a browser brings back as it was has lost its connection for good.
+addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 document.title = `${stream} · Livebrush`;
 unmute.textContent = t('unmute');
 unmute.onclick = () => {

@@ -1,6 +1,6 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { StyleInfo } from '../../../src/server/protocol.js';
-import { pickStyle, togglePad } from '../actions.js';
+import { mainStyle, pickStyle, togglePad } from '../actions.js';
 import { api } from '../api.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
@@ -14,6 +14,8 @@ import { Picture } from './picture.js';
 /** More styles than this have a search. */
 const MANY = 8;
 const KEYED = 9;
+/** Pixels around a card that is brought into sight. */
+const MARGIN = 12;
 
 const found = ({ name, title, artist = '', year = '' }: StyleInfo, words: string) =>
   words
@@ -88,10 +90,30 @@ function Card({ style, index }: { style: StyleInfo; index: number }) {
   );
 }
 
+/** Brings the painted style's card into sight when it changes by key, knob or cue, without moving the page. */
+function useSight() {
+  const list = useRef<HTMLUListElement>(null);
+  const look = useCell(state.look);
+  const name = mainStyle(look);
+  const known = useCell(state.styles).length;
+  useEffect(() => {
+    const room = list.current;
+    const card = room?.querySelector(`[data-style="${CSS.escape(name)}"]`)?.closest('li');
+    if (!room || !card || !known) return;
+    const [box, inside] = [card.getBoundingClientRect(), room.getBoundingClientRect()];
+    if (box.top < inside.top) room.scrollTop += box.top - inside.top - MARGIN;
+    if (box.bottom > inside.bottom) room.scrollTop += box.bottom - inside.bottom + MARGIN;
+    if (box.left < inside.left) room.scrollLeft += box.left - inside.left - MARGIN;
+    if (box.right > inside.right) room.scrollLeft += box.right - inside.right + MARGIN;
+  }, [name, known]);
+  return list;
+}
+
 /** Every style at hand; a click paints in it. */
 export function Gallery() {
   const styles = useCell(state.styles);
   const [words, setWords] = useState('');
+  const list = useSight();
   const shown = styles.map((style, index) => ({ style, index })).filter(({ style }) => found(style, words));
   return (
     <section class="card gallery" aria-label={t('gallery.label')}>
@@ -122,7 +144,7 @@ export function Gallery() {
           />
         </div>
       )}
-      <ul class="styles" tabIndex={-1}>
+      <ul class="styles" ref={list} tabIndex={-1}>
         {shown.map(({ style, index }) => (
           <Card key={style.name} style={style} index={index} />
         ))}

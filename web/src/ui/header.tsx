@@ -85,7 +85,7 @@ function Pulse() {
   const live = stream.live || kind !== 'card';
   return (
     <span class="pulse">
-      <span class={live ? 'chip live' : 'chip muted'}>
+      <span class={live ? `chip ${kind === 'demo' ? 'demo' : 'live'}` : 'chip muted'}>
         {live ? t(kind === 'demo' ? 'pulse.demo' : 'pulse.live') : t('pulse.waiting')}
       </span>
       {stats && (

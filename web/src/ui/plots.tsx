@@ -15,6 +15,9 @@ interface Line {
   readonly of: (moment: Moment) => number | null;
 }
 
+/** Fits beside a small plot: 1500 is 1.5k. */
+const short = (value: number) => (value < 1000 ? String(value) : `${value / 1000}k`);
+
 function options(title: string, lines: readonly Line[], width: number, element: Element): uPlot.Options {
   const css = getComputedStyle(element);
   const axis = {
@@ -33,7 +36,7 @@ function options(title: string, lines: readonly Line[], width: number, element: 
     scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.15)] } },
     axes: [
       { ...axis, show: false },
-      { ...axis, size: 30, space: 24 },
+      { ...axis, size: 30, space: 24, values: (_, ticks) => ticks.map(short) },
     ],
     series: [
       {},
