@@ -83,8 +83,11 @@ export function openConnection(
  */
 export async function negotiate(pc: Connection, offer: Offer, part: Part): Promise<string> {
   await pc.setRemoteDescription({ type: 'offer', sdp: offer.sdp });
-  for (const transceiver of pc.getTransceivers())
+  for (const transceiver of pc.getTransceivers()) {
     transceiver.setDirection(part === 'publish' ? 'recvonly' : 'sendonly');
+    // One stream for both: players keep picture and sound of a stream in step.
+    if (part === 'read') transceiver.sender.streamIds = ['livebrush'];
+  }
   for (const { connection } of pc.iceTransports) {
     // Left alone it asks a public STUN server, whatever `iceServers` says.
     connection.stunServer = undefined;
@@ -103,8 +106,42 @@ export const hasCandidates = (answer: string): boolean => /^a=candidate:/m.test(
 
 /** Closes a connection and what it may have opened since: werift forgets sockets of a gathering that was under way. */
 export async function closeConnection(pc: Connection): Promise<void> {
+  await Promise.all(pc.dtlsTransports.map(farewell));
   const ices = pc.iceTransports.map(({ connection }) => connection as unknown as Ice);
   await pc.close().catch(() => {});
   for (const { protocols } of ices)
     for (const protocol of protocols) await protocol.close?.().catch(() => {});
+}
+
+/** What is used of werift's DTLS socket: inner parts that it does not declare, as of the pinned version. */
+interface Dtls {
+  readonly dtls: { flight: number };
+  readonly cipher: {
+    encryptPacket(packet: { readonly recordLayerHeader: { contentType: number } }): unknown;
+  };
+  send(bytes: Buffer): Promise<void>;
+}
+const ALERT = 21;
+/** A warning, which says that the connection is closed (RFC 5246, 7.2). */
+const CLOSE_NOTIFY = [1, 0];
+
+/** Tells the other side that it is over, which werift does not; a handshake under way is given up. */
+async function farewell(transport: Werift.RTCDtlsTransport): Promise<void> {
+  const socket = transport.dtls as unknown as Dtls | undefined;
+  if (!socket) return;
+  try {
+    if (transport.state === 'connected') {
+      const { cipher } = socket;
+      const encrypt = cipher.encryptPacket.bind(cipher);
+      cipher.encryptPacket = (packet) => {
+        packet.recordLayerHeader.contentType = ALERT;
+        return encrypt(packet);
+      };
+      await socket.send(Buffer.from(CLOSE_NOTIFY));
+    }
+    // Beyond all flights: it would go on repeating its last one.
+    socket.dtls.flight = Number.MAX_SAFE_INTEGER;
+  } catch {
+    // The other side notices by itself, only later.
+  }
 }

@@ -20,6 +20,8 @@ interface Report {
   readonly p50: number;
   readonly p95: number;
   readonly state: string;
+  /** Of its DTLS transport. */
+  readonly transport: string;
   readonly sound: number;
   readonly decoded: number;
   readonly lost: number;
@@ -154,6 +156,12 @@ describe.skipIf(!chromium)(`WebRTC with Chromium${why}`, () => {
     expect(await status(location)).toBe(200);
     expect(loop.streams.get('stage')!.live).toBe(false);
     expect(loop.peers.size).toBe(1);
+    // The page is told at once, and not left to find out by silence.
+    const ended = async () => (await inPage(page, 'report', 1)).transport === 'closed';
+    for (let i = 0; !(await ended()); i++) {
+      expect(i).toBeLessThan(50);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   });
 
   test('a viewer restarts ICE and goes on watching', async () => {

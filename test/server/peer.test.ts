@@ -77,6 +77,34 @@ describe('mutated offers', () => {
   });
 });
 
+describe('publishers and viewers who come and go', () => {
+  const cycles = Number(process.env.LIVEBRUSH_TEST_CYCLES ?? 10);
+  test(`leave nothing behind after ${cycles} times, half with DELETE and half without a word`, async () => {
+    const server = wishApp({ publisherSilenceMs: 500, viewerSilenceMs: 2500, udpPorts: [46_700, 46_999] });
+    for (let i = 0; i < cycles; i++) {
+      const publisher = await openClient({ direction: 'sendonly' });
+      const viewer = await openClient({ direction: 'recvonly' });
+      const name = `cycle${i}`;
+      const published = await server.post(`/${name}/whip`, publisher.offer);
+      const watched = await server.post(`/${name}/whep`, viewer.offer);
+      expect([published.status, watched.status]).toEqual([201, 201]);
+      await publisher.accept(await published.text());
+      await viewer.accept(await watched.text());
+      await Promise.all([publisher.connected(), viewer.connected()]);
+      await publisher.send(Uint8Array.of(0x10, 0), 0);
+      if (i % 2 === 0)
+        for (const { headers } of [published, watched])
+          expect((await server.remove(headers.get('location')!)).status).toBe(200);
+      await Promise.all([publisher.close(), viewer.close()]);
+    }
+    await until(() => server.peers.size === 0);
+    await until(() => udpSockets() === 0);
+    for (const stream of server.streams.values())
+      expect([stream.live, stream.viewers.size]).toEqual([false, 0]);
+    await server.peers[Symbol.asyncDispose]();
+  });
+});
+
 describe('connections that never come', () => {
   test('are let in up to a limit, then refused, and freed after their time', async () => {
     const peers = peersOf({ pending: 4, negotiationMs: 300, connectMs: 300 });

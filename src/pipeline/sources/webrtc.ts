@@ -13,6 +13,7 @@ import {
   type PictureColors,
   Reorder,
 } from '../rtp/index.js';
+import { Window } from '../window.js';
 
 /** An RTP packet as the transport hands it over, decrypted. */
 export interface RtpIn {
@@ -56,6 +57,8 @@ export class WebrtcSource implements LiveSource {
   readonly #listeners = new Set<(packet: SoundPacket) => void>();
   /** Pictures that came in, by their bytes. */
   readonly #received = new RateMeter();
+  /** Milliseconds to decode a picture that did not have to wait. */
+  readonly #times = new Window();
   #decoder: Promise<LiveDecoder> | undefined;
   #askedAt = Number.NEGATIVE_INFINITY;
   #colors: PictureColors | undefined;
@@ -86,6 +89,7 @@ export class WebrtcSource implements LiveSource {
       fps: Number(this.#received.rate.toFixed(1)),
       bitrate: Math.round(this.#received.sum * 8),
       keyIntervalMs: this.#keyIntervalMs,
+      decodeMs: this.#times.size > 0 ? this.#times.timing().p50 : undefined,
       sound: this.#options.sound
         ? `opus 48 kHz${this.#stereo === undefined ? '' : this.#stereo ? ' stereo' : ' mono'}`
         : undefined,
@@ -153,7 +157,10 @@ export class WebrtcSource implements LiveSource {
     this.#busy++;
     this.#decoder
       .then(async (decoder) => {
+        const alone = this.#busy === 1;
+        const began = performance.now();
         const frame = await decoder.decode(unit, () => decoder.waiting === 0);
+        if (alone && frame) this.#times.add(performance.now() - began);
         if (frame) this.#show(frame);
         if (decoder.needsKey) this.requestKey();
       })
