@@ -8,6 +8,7 @@ setup();
 const checks = {
   types: () => typed('tsconfig.test.json'),
   'types of the panel': () => typed('web') && typed('test/web'),
+  'types of the browser tests': () => typed('test/e2e'),
   'lint and format': () => runBin('@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '.']) === 0,
   layers: () => report(checkLayers()),
   docs: () => report(checkDocs()),

@@ -110,7 +110,13 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
   const sessions = new Sessions(
     {
       branch: {
-        ...{ batcher, stride, resample: scaler.resample, workPixels: work.width * work.height, adapt: true },
+        ...{
+          batcher,
+          stride,
+          resample: scaler.resample,
+          workPixels: work.width * work.height,
+          adapt: paint.adapt,
+        },
         onStep: (step, ms) => metrics.observeStage(step, ms / 1000),
       },
       palette,

@@ -97,6 +97,10 @@ const paint = z.strictObject({
   strength: unit.default(1).describe('Strength that streams begin with.'),
   width: side.default(640).describe('Box that live pictures are painted in, in pixels; the shape is kept.'),
   height: side.default(360),
+  adapt: z
+    .boolean()
+    .default(true)
+    .describe('Whether to paint smaller pictures while the machine cannot keep up.'),
 });
 
 const urls = z.strictObject({

@@ -1,0 +1,328 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Browser, chromium as launcher, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openStudio } from '../../src/commands/studio.js';
+import type { Pixels } from '../../src/models/pixels.js';
+import type { RecordingInfo, StreamInfo } from '../../src/server/protocol.js';
+import { chromium, why } from '../web/chromium.js';
+import { startServer } from './server.js';
+
+const run = promisify(execFile);
+const hasFfmpeg = await run('ffmpeg', ['-version']).then(
+  () => true,
+  () => false,
+);
+const size = { width: 320, height: 180 };
+
+let browser: Browser;
+beforeAll(async () => {
+  if (!chromium) return;
+  const args = [
+    '--no-sandbox',
+    '--autoplay-policy=no-user-gesture-required',
+    '--use-fake-ui-for-media-stream',
+  ];
+  browser = await launcher.launch({ executablePath: chromium, args });
+});
+afterAll(() => browser?.close());
+
+/** Waits until something holds. @throws when it does not within half a minute. */
+async function until<T>(what: () => Promise<T | undefined | false>, why_: string): Promise<T> {
+  const end = performance.now() + 30_000;
+  for (;;) {
+    const found = await what();
+    if (found) return found;
+    if (performance.now() > end) throw new Error(`${why_} did not happen`);
+    await sleep(100);
+  }
+}
+
+/** A picture with edges, colours and gradients: RGBA, row by row. */
+function testPicture({ width, height }: { width: number; height: number }): number[] {
+  const rgba: number[] = [];
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const disc = Math.hypot(x - width * 0.35, y - height * 0.5) < height * 0.3;
+      const bar = x > width * 0.7 && y > height * 0.3;
+      rgba.push(
+        disc ? 220 : Math.round((200 * x) / width),
+        bar ? 180 : Math.round((160 * y) / height),
+        disc ? 60 : bar ? 40 : 140,
+        255,
+      );
+    }
+  return rgba;
+}
+
+function planar(rgba: readonly number[], { width, height }: { width: number; height: number }): Pixels {
+  const data = new Uint8Array(3 * width * height);
+  for (let i = 0; i < width * height; i++)
+    for (let channel = 0; channel < 3; channel++) data[channel * width * height + i] = rgba[4 * i + channel]!;
+  return { data, width, height };
+}
+
+const difference = (a: Pixels, b: Pixels) =>
+  a.data.reduce((sum, value, i) => sum + Math.abs(value - b.data[i]!), 0) / a.data.length;
+
+/** Makes the page's camera show a still picture, drawn again and again. */
+async function stillCamera(page: Page): Promise<void> {
+  await page.addInitScript(
+    ({ rgba, width, height }) => {
+      navigator.mediaDevices.getUserMedia = async () => {
+        const canvas = document.createElement('canvas');
+        Object.assign(canvas, { width, height });
+        const context = canvas.getContext('2d')!;
+        const image = new ImageData(Uint8ClampedArray.from(rgba), width, height);
+        setInterval(() => context.putImageData(image, 0, 0), 40);
+        return canvas.captureStream(25);
+      };
+    },
+    { rgba: testPicture(size), ...size },
+  );
+}
+
+/** What `keepPeers` leaves in a page. */
+interface Peers {
+  readonly peers: readonly RTCPeerConnection[];
+}
+
+/** Keeps every connection that the page makes. */
+async function keepPeers(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const peers: RTCPeerConnection[] = [];
+    Object.assign(window, { peers });
+    const Original = RTCPeerConnection;
+    window.RTCPeerConnection = class extends Original {
+      constructor(...given: ConstructorParameters<typeof Original>) {
+        super(...given);
+        peers.push(this);
+      }
+    };
+  });
+}
+
+/** Pixels of the page's video, as planar RGB. */
+async function videoPixels(page: Page, selector: string): Promise<Pixels | undefined> {
+  const rgba = await page.evaluate(
+    ({ selector: which, width, height }) => {
+      const video = document.querySelector<HTMLVideoElement>(which);
+      if (!video || video.videoWidth !== width) return undefined;
+      const canvas = document.createElement('canvas');
+      Object.assign(canvas, { width, height });
+      const context = canvas.getContext('2d')!;
+      context.drawImage(video, 0, 0);
+      return [...context.getImageData(0, 0, width, height).data];
+    },
+    { selector, ...size },
+  );
+  return rgba && planar(rgba, size);
+}
+
+const serverUp = async (...settings: string[]) =>
+  startServer(
+    ...[
+      'paint.engine=onnx/cpu',
+      `paint.width=${size.width}`,
+      `paint.height=${size.height}`,
+      'paint.adapt=false',
+    ],
+    ...settings,
+  );
+
+describe.skipIf(!chromium)(`the live server, in a browser${why}`, () => {
+  it('shows the camera of its own panel as the engine paints it, and stops when asked to', async () => {
+    const server = await serverUp();
+    try {
+      await using studio = await openStudio({
+        ...{ model: 'fast', engine: 'onnx/cpu', size, signal: new AbortController().signal },
+      });
+      const { weights } = await studio.gallery.resolve('wave');
+      const still = planar(testPicture(size), size);
+      const padded = { width: 320, height: 184 };
+      expect(padded.height % studio.stride).toBe(0);
+      const { Stylize } = await import('../../src/pipeline/stages/stylize.js');
+      const { frame } = await import('../../src/pipeline/frame.js');
+      await using stylize = new Stylize({
+        ...{ open: (wanted) => studio.batcher.lease(wanted), stride: studio.stride },
+        look: () => ({ weights, strength: 1, keepColor: 0, steady: 0, show: 'paint' }),
+      });
+      using input = frame(still, 0);
+      using expected = await stylize.run(input);
+
+      const context = await browser.newContext();
+      const page = await context.newPage();
+      const broken: string[] = [];
+      page.on('pageerror', (error) => broken.push(error.message));
+      await stillCamera(page);
+      await page.goto(`${server.url}/?stream=stage`);
+      await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+      const painted = await until(async () => {
+        const seen = await videoPixels(page, 'video.painted');
+        return seen && difference(seen, expected) < 14 && seen;
+      }, 'the painting');
+      // What is not painted is far from it: the test can fail.
+      expect(difference(still, expected)).toBeGreaterThan(25);
+      expect(difference(painted, expected)).toBeLessThan(14);
+      const { input: from, live } = await server.json<StreamInfo>('/api/streams/stage');
+      expect([live, from.kind, from.width]).toEqual([true, 'whip', size.width]);
+      await page.getByRole('button', { name: 'Stop' }).first().click();
+      await until(async () => !(await server.json<StreamInfo>('/api/streams/stage')).live, 'the end');
+      expect(broken).toEqual([]);
+      await context.close();
+    } finally {
+      expect(await server.stop()).toBe(0);
+    }
+  });
+
+  it('keeps viewers while the publisher is gone: a card, then the picture again, on one connection', async () => {
+    const server = await startServer('paint.engine=identity', 'paint.width=320', 'paint.height=180');
+    try {
+      const context = await browser.newContext();
+      const viewer = await context.newPage();
+      await keepPeers(viewer);
+      const still = planar(testPicture(size), size);
+      const shows = (what: 'picture' | 'card') =>
+        until(async () => {
+          const seen = await videoPixels(viewer, 'video');
+          return seen && difference(seen, still) < 12 === (what === 'picture');
+        }, what);
+      const publish = async () => {
+        const page = await context.newPage();
+        await stillCamera(page);
+        await page.goto(`${server.url}/?stream=stage`);
+        await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+        return page;
+      };
+      const first = await publish();
+      await viewer.goto(`${server.url}/watch/stage`);
+      await shows('picture');
+      await first.close();
+      await shows('card');
+      await sleep(5000);
+      await publish();
+      await shows('picture');
+      expect(await viewer.evaluate(() => (window as unknown as Peers).peers.length)).toBe(1);
+      await context.close();
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it.skipIf(!hasFfmpeg)(
+    'shows what ffmpeg publishes over RTMP, over WHEP and HLS, with its sound in sync',
+    async () => {
+      const port = 20_000 + Math.floor(Math.random() * 10_000);
+      const address = `rtmp://127.0.0.1:${port}/live/key`;
+      const input = `{kind: url, url: "${address}", listen: true}`;
+      const server = await startServer('paint.engine=identity', `streams={stage: {input: ${input}}}`);
+      const folder = mkdtempSync(join(tmpdir(), 'livebrush-rtmp-'));
+      // Once a second both the picture flashes and a tone begins, for a fifth of a second.
+      const publisher = spawn('ffmpeg', [
+        ...['-loglevel', 'error', '-re', '-f', 'lavfi', '-i'],
+        "color=black:s=320x180:r=25,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'",
+        ...['-f', 'lavfi', '-i', "aevalsrc='0.5*sin(880*2*PI*t)*lt(mod(t,1),0.2)':s=48000"],
+        ...['-t', '60', '-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-g', '25'],
+        ...['-pix_fmt', 'yuv420p', '-c:a', 'aac', '-f', 'flv', address],
+      ]);
+      let said = '';
+      publisher.stderr.setEncoding('utf8').on('data', (text) => {
+        said += text;
+      });
+      try {
+        await until(async () => {
+          const { input: from } = await server.json<StreamInfo>('/api/streams/stage');
+          return from.kind === 'rtmp' && from.sound !== undefined;
+        }, `the publisher (${said})`);
+        const body = (request: unknown) => ({ method: 'POST', body: JSON.stringify(request) });
+        await server.json('/api/streams/stage/outputs', body({ kind: 'hls' }));
+        const recording = await server.json<{ id: string }>(
+          '/api/streams/stage/outputs',
+          body({ kind: 'record' }),
+        );
+
+        const page = await browser.newPage();
+        await keepPeers(page);
+        await page.goto(`${server.url}/watch/stage`);
+        const gap = await until(async () => {
+          const times = await page.evaluate(async () => {
+            const video = document.querySelector('video')!;
+            const stream = video.srcObject as MediaStream | null;
+            if (!stream || stream.getAudioTracks().length === 0 || video.videoWidth !== 320) return undefined;
+            const peer = (window as unknown as Peers).peers.at(-1);
+            const stats = peer
+              ? [...((await peer.getStats()) as unknown as Map<string, RTCStats>).values()]
+              : [];
+            const at = (kind: string) =>
+              (
+                stats as unknown as { type: string; kind?: string; estimatedPlayoutTimestamp?: number }[]
+              ).find((one) => one.type === 'inbound-rtp' && one.kind === kind)?.estimatedPlayoutTimestamp;
+            const [video_, audio] = [at('video'), at('audio')];
+            return video_ && audio ? video_ - audio : undefined;
+          });
+          return times !== undefined && Math.abs(times) < 80 && { times };
+        }, 'picture and sound in sync in the browser');
+        expect(Math.abs(gap.times)).toBeLessThan(80);
+        await page.close();
+
+        const playlist = await until(async () => {
+          const answer = await fetch(`${server.url}/stage/hls/index.m3u8`);
+          const text = answer.ok ? await answer.text() : '';
+          return (text.match(/#EXTINF/g)?.length ?? 0) >= 3 && text;
+        }, 'three segments');
+        expect(playlist).toContain('#EXTM3U');
+        const offset = await flashAndTone(`${server.url}/stage/hls/index.m3u8`, folder);
+        expect(Math.abs(offset)).toBeLessThan(0.08);
+
+        await server.json(`/api/streams/stage/outputs/${recording.id}`, { method: 'DELETE' });
+        const { recordings } = await server.json<{ recordings: RecordingInfo[] }>('/api/recordings');
+        const file = recordings.find(({ id }) => id === recording.id)!;
+        expect(file.running).toBe(false);
+        expect(Math.abs(await flashAndTone(`${server.url}${file.url}`, folder))).toBeLessThan(0.08);
+        publisher.kill('SIGKILL');
+        await until(
+          async () => (await server.json<StreamInfo>('/api/streams/stage')).input.kind === 'card',
+          'the publisher to be gone',
+        );
+      } finally {
+        publisher.kill('SIGKILL');
+        await server.stop();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
+/** Seconds by which the tone follows the flash, in three seconds of a file or playlist: the median over its seconds. */
+async function flashAndTone(source: string, folder: string): Promise<number> {
+  const file = join(folder, `${Math.random()}.mkv`);
+  const fetching = spawn('ffmpeg', [
+    '-loglevel',
+    'error',
+    '-y',
+    '-i',
+    source,
+    '-t',
+    '3.5',
+    '-c',
+    'copy',
+    file,
+  ]);
+  await once(fetching, 'exit');
+  const { stderr } = await run('ffmpeg', [
+    ...['-hide_banner', '-i', file, '-vf', 'blackdetect=d=0.2:pix_th=0.5'],
+    ...['-af', 'silencedetect=noise=-25dB:d=0.2', '-f', 'null', '-'],
+  ]);
+  const times = (pattern: RegExp) => [...stderr.matchAll(pattern)].map(([, time]) => Number(time));
+  const flashes = times(/black_end:([\d.]+)/g);
+  const tones = times(/silence_end: ([\d.]+)/g);
+  const gaps = flashes
+    .map((flash) => Math.min(...tones.map((tone) => Math.abs(tone - flash) * 1e3)) / 1e3)
+    .sort((a, b) => a - b);
+  return gaps[gaps.length >> 1] ?? Number.NaN;
+}
