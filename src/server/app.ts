@@ -123,6 +123,8 @@ function controlRoute(app: App, { control, auth, settings, about }: Parts): void
     const address: string = c.get('address');
     const hold = holds.take(limitKey(address));
     if (!hold) throw new TooMany('This address has too many control sockets open.', { retryAfterS: 5 });
+    // Of the connection, not of the WebSocket: a handshake may fail before there is one.
+    c.env.incoming.socket.once('close', () => hold[Symbol.dispose]());
     const context = {
       ...{ stream: c.req.param('stream')!, version: about.version, role: c.get('role') },
       checkToken: (token: string) => {
@@ -132,12 +134,7 @@ function controlRoute(app: App, { control, auth, settings, about }: Parts): void
       },
     };
     return {
-      onOpen: (_, { raw }) => {
-        const socket = raw as unknown as WebSocket;
-        socket.once('close', () => hold[Symbol.dispose]());
-        control?.(socket, context);
-      },
-      onClose: () => hold[Symbol.dispose](),
+      onOpen: (_, { raw }) => control?.(raw as unknown as WebSocket, context),
     };
   });
   app.get('/api/streams/:stream/control', (c, next) => {

@@ -7,7 +7,7 @@ import { NAME } from '../models/style.js';
 import { readCues, stylesOf } from '../pipeline/cues.js';
 import type { MediaFile, MediaFiles } from './media-files.js';
 import type { JobInfo, JobRequest, Share } from './protocol.js';
-import { type Transcode, transcodeApart } from './transcoder.js';
+import { type Step, type Transcode, transcodeApart } from './transcoder.js';
 import type { Uploads } from './uploads.js';
 
 /** What jobs work with. */
@@ -152,25 +152,34 @@ export class Jobs implements AsyncDisposable {
 
   async #run(job: Job): Promise<void> {
     job.state = 'running';
+    const { signal } = job.stop;
+    const problem = await this.#transcode(job).then(
+      () => undefined,
+      (error: unknown) => {
+        if (!signal.aborted && !(error instanceof LivebrushError))
+          log.error({ err: error, job: job.id }, 'a job failed');
+        return problemOf(error, job);
+      },
+    );
+    if (problem === undefined) return this.#end(job, 'done');
+    await rm(job.output, { force: true });
+    if (signal.aborted) this.#end(job, 'cancelled');
+    else this.#end(job, 'failed', problem);
+  }
+
+  async #transcode(job: Job): Promise<void> {
     const { folder, transcode = transcodeApart } = this.#options;
-    let cwd: string | undefined;
+    const cwd = await mkdtemp(join(folder, 'work-'));
     try {
-      cwd = await mkdtemp(join(folder, 'work-'));
       const args = await this.#args(job, cwd);
-      const onStep = ({ frames, total, fps }: { frames: number; total?: number; fps: number }) => {
+      const onStep = ({ frames, total, fps }: Step) => {
         job.frames = frames;
         job.total = total ?? job.total;
         job.fps = fps;
       };
       await transcode({ args, cwd, signal: job.stop.signal, onStep });
-      this.#end(job, 'done');
-    } catch (error) {
-      await rm(job.output, { force: true });
-      if (job.stop.signal.aborted) this.#end(job, 'cancelled');
-      else this.#end(job, 'failed', problemOf(error, job));
-      if (!(error instanceof LivebrushError)) log.error({ err: error, job: job.id }, 'a job failed');
     } finally {
-      if (cwd) await rm(cwd, { recursive: true, force: true });
+      await rm(cwd, { recursive: true, force: true });
     }
   }
 

@@ -1,0 +1,140 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
+import { addUserStyle } from '../../src/models/user-styles.js';
+import { livebrush, start, workshop } from './cli.js';
+
+let shop: Awaited<ReturnType<typeof workshop>>;
+beforeAll(async () => {
+  shop = await workshop();
+  await addUserStyle(shop.style, { name: 'mine' });
+});
+
+interface Listening {
+  readonly url: string;
+  readonly panel: string;
+  readonly token?: string;
+  readonly engine: string;
+}
+
+/** A server as a process of its own, on a free port, painting with the tiny model on the identity engine. */
+async function served(...args: string[]) {
+  const paint = ['--model', shop.model, '--engine', 'identity', '--style', 'mine'];
+  const running = start(['serve', '--port', '0', '--json', ...paint, ...args], { cwd: shop.folder });
+  const first = new Promise<string>((resolve) => {
+    let text = '';
+    running.process.stdout!.on('data', (data: string) => {
+      text += data;
+      if (text.includes('\n')) resolve(text.split('\n')[0]!);
+    });
+  });
+  const failed = running.ended.then(({ stderr }) => {
+    throw new Error(stderr);
+  });
+  const { listening } = JSON.parse(await Promise.race([first, failed])) as { listening: Listening };
+  failed.catch(() => {});
+  return { ...running, ...listening };
+}
+
+describe('livebrush serve', () => {
+  it('paints the demo, and on SIGTERM tells everyone and ends with 0', async () => {
+    const { url, panel, engine, token, process: child, ended } = await served();
+    expect({ panel, engine, token }).toEqual({ panel: `${url}/`, engine: 'identity', token: undefined });
+    expect(await (await fetch(`${url}/readyz`)).json()).toEqual({ status: 'ready' });
+    const info = (await (await fetch(`${url}/api/info`)).json()) as object;
+    expect(info).toMatchObject({
+      model: 'tiny',
+      engine: 'identity',
+      auth: false,
+      role: 'admin',
+      publicUrl: url,
+    });
+    const { streams } = (await (await fetch(`${url}/api/streams`)).json()) as { streams: object[] };
+    expect(streams).toMatchObject([{ name: 'demo', look: { mix: [{ style: 'mine', weight: 1 }] } }]);
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/api/streams/demo/control`);
+    const hello = await new Promise<string>((resolve) =>
+      socket.once('message', (data) => resolve(String(data))),
+    );
+    expect(JSON.parse(hello)).toMatchObject({ type: 'hello', role: 'admin', stream: { name: 'demo' } });
+    const code = new Promise<number>((resolve) => socket.once('close', resolve));
+    child.kill('SIGTERM');
+    expect(await code).toBe(1001);
+    expect(await ended).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('makes a token where others reach it, shows it once, and keeps it out of its log', async () => {
+    const {
+      url,
+      panel,
+      token,
+      process: child,
+      ended,
+    } = await served('--host', '0.0.0.0', '-c', 'log.level=info');
+    expect(token).toMatch(/^[\w-]{32}$/);
+    expect(panel).toBe(`${url}/#token=${token}`);
+    expect((await fetch(`${url}/api/streams`)).status).toBe(401);
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await fetch(`${url}/api/streams?token=nothing-of-use`, { headers })).status).toBe(200);
+    child.kill('SIGTERM');
+    const { stderr, code } = await ended;
+    expect(code).toBe(0);
+    expect(stderr).toContain('"path":"/api/streams"');
+    expect(stderr).not.toContain(token);
+    expect(stderr).not.toContain('nothing-of-use');
+  });
+
+  it('says what is wrong with its settings, and who has its port, before it paints', async () => {
+    const wrong = join(shop.folder, 'wrong.yaml');
+    await writeFile(wrong, 'listen:\n  prot: 1\n');
+    expect(await livebrush('serve', '--config', wrong)).toMatchObject({
+      code: 1,
+      stderr: `livebrush: ${wrong}:2:3: there is no setting listen.prot.\n  Did you mean listen.port?\n`,
+    });
+    expect(await livebrush('serve', '--port', 'http')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--port: listen.port: '),
+    });
+    expect((await livebrush('serve', '--engine', 'nonsense')).code).toBe(2);
+  });
+});
+
+describe('livebrush config', () => {
+  it('writes a file, once, that reads back', async () => {
+    const file = join(shop.folder, 'fresh.yaml');
+    expect(await livebrush('config', 'init', file)).toMatchObject({ code: 0, stderr: '' });
+    expect(await readFile(file, 'utf8')).toContain('\nlisten:\n');
+    expect((await livebrush('config', 'init', file)).code).toBe(1);
+    expect((await livebrush('config', 'init', file, '--overwrite')).code).toBe(0);
+    expect((await livebrush('config', 'print', '--config', file)).code).toBe(0);
+  });
+
+  it('prints where every setting comes from, with tokens covered', async () => {
+    const args = [
+      'config',
+      'print',
+      '--origin',
+      '-c',
+      'listen.port=9000',
+      '-c',
+      'tokens.admin=very-secret-token',
+    ];
+    const { code, stdout } = await livebrush(...args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^listen\.port: 9000 +# -c$/m);
+    expect(stdout).toMatch(/^listen\.host: 127\.0\.0\.1 +# default$/m);
+    expect(stdout).not.toContain('very-secret-token');
+    const json = await livebrush(...args, '--json');
+    expect(json.json()).toMatchObject({
+      settings: { listen: { port: 9000 } },
+      origins: { 'listen.port': '-c' },
+    });
+    expect(json.stdout).not.toContain('very-secret-token');
+  });
+
+  it('prints the JSON Schema', async () => {
+    const { code, stdout } = await livebrush('config', 'schema');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'object', properties: { listen: {}, limits: {} } });
+  });
+});
