@@ -19,6 +19,9 @@ export interface PeerOptions {
   readonly part: Part;
 }
 
+/** How often a client may restart ICE: each leaves something behind in werift. */
+const RESTARTS = 64;
+
 /** How long a peer lives: not connected yet, connected, or gone. */
 export type PeerState = 'pending' | 'connected' | 'closed';
 
@@ -160,7 +163,9 @@ export class Peer {
       .replace(/^a=candidate:.*\r\n/gm, '')
       .replace(/^a=ice-ufrag:.*$/gm, `a=ice-ufrag:${ufrag}`)
       .replace(/^a=ice-pwd:.*$/gm, `a=ice-pwd:${password}`);
+    if (this.#ufrags.size > RESTARTS) throw new BadInput('ICE was restarted too often.');
     this.#ufrags.add(ufrag);
+    this.#candidates = 0;
     try {
       const answer = await this.#within(
         negotiate(this.pc, { ...this.#options.offer, sdp }, this.#options.part),
