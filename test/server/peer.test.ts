@@ -248,7 +248,7 @@ describe('a peer', () => {
     for (const level of [1, 2])
       socket.send(Buffer.from([21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, level, 0]), port, '127.0.0.1');
     await comes();
-    expect(peer.state).toBe('connected');
+    expect([peer.state, peer.pc.dtlsTransports[0]!.state]).toEqual(['connected', 'connected']);
     expect(peer.pc.iceTransports[0]!.connection.remoteCandidates.length).toBeLessThan(5);
     socket.close();
     await it.source[Symbol.asyncDispose]();
