@@ -20,8 +20,13 @@ const baseOf = (c: Ctx, publicUrl: string) => publicUrl.replace(/\/$/, '') || ne
 
 /** What the server is, whether it is well, and how it is described. */
 export function serverRoutes(app: App, parts: Parts): void {
-  const { settings, about, auth, state, metrics, urls } = parts;
-  const { imageBytes, videoBytes } = settings.limits;
+  infoRoutes(app, parts);
+  healthRoutes(app, parts);
+  descriptionRoutes(app, parts);
+}
+
+function infoRoutes(app: App, { settings, about, auth, urls }: Parts): void {
+  const { limits } = settings;
   route(
     app,
     {
@@ -35,7 +40,7 @@ export function serverRoutes(app: App, parts: Parts): void {
         ...{ auth: !auth.open, role, urls: urls.allow, publicUrl: baseOf(c, settings.publicUrl) },
         // They may hold passwords of relays.
         iceServers: role === 'none' ? [] : settings.webrtc.iceServers,
-        limits: { imageBytes, videoBytes },
+        limits: { imageBytes: limits.imageBytes, videoBytes: limits.videoBytes },
       });
     },
   );
@@ -56,6 +61,9 @@ export function serverRoutes(app: App, parts: Parts): void {
       return c.body(null, 204);
     },
   );
+}
+
+function healthRoutes(app: App, { state, metrics }: Parts): void {
   route(
     app,
     {
@@ -89,6 +97,10 @@ export function serverRoutes(app: App, parts: Parts): void {
       return c.body(body, 200, { 'Content-Type': type });
     },
   );
+}
+
+function descriptionRoutes(app: App, { settings }: Parts): void {
+  const schema = settingsSchema();
   route(
     app,
     {
@@ -111,7 +123,6 @@ export function serverRoutes(app: App, parts: Parts): void {
       return c.json({ enabled, host, port, addresses: list });
     },
   );
-  const schema = settingsSchema();
   route(
     app,
     {

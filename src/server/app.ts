@@ -1,101 +1,25 @@
 import { upgradeWebSocket } from '@hono/node-server';
-import { getConnInfo } from '@hono/node-server/conninfo';
 import { OpenAPIHono } from '@hono/zod-openapi';
-import type { Context, MiddlewareHandler } from 'hono';
+import type { MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { WebSocket } from 'ws';
-import { BadInput, Denied, Forbidden, NotFound, Overloaded, TooMany } from '../errors.js';
-import { log } from '../log.js';
+import { BadInput, Denied, NotFound, TooMany } from '../errors.js';
 import { jobRoutes, recordingRoutes, uploadRoutes } from './api-jobs.js';
 import { serverRoutes } from './api-server.js';
 import { streamRoutes } from './api-streams.js';
 import { styleRoutes } from './api-styles.js';
-import { answerFailure, statusOf } from './failures.js';
-import { foreign, knownHost, type Reach, reachOf } from './guard.js';
+import { guarded, limited, watched } from './entry.js';
+import { answerFailure } from './failures.js';
+import { reachOf } from './guard.js';
 import { secure } from './headers.js';
 import { hlsRoutes } from './hls.js';
-import { Buckets, Holds, limitKey, plainAddress } from './limits.js';
+import { Holds, limitKey } from './limits.js';
 import { describeApi } from './openapi.js';
 import type { Ctx, Env, Parts } from './parts.js';
 import type { ErrorBody } from './protocol.js';
 import { type App, need, within } from './route.js';
 import { webRoutes } from './web.js';
-
-/** Paths of WHIP and WHEP, which pages elsewhere may use with a token. */
-const SIGNALLING = /^\/[^/]+\/(whip|whep)(\/|$)/;
-
-/** Who asks: the other end of the connection, or whom a trusted proxy names. */
-function addressOf(c: Context, trusted: ReadonlySet<string>): string {
-  let address = 'unknown';
-  try {
-    address = plainAddress(getConnInfo(c).remote.address ?? address);
-  } catch {
-    // Requests that came over no connection, in tests.
-  }
-  const hops = (c.req.header('x-forwarded-for') ?? '').split(',').map((hop) => plainAddress(hop.trim()));
-  while (trusted.has(address) && hops.length > 0) address = hops.pop() || address;
-  return address;
-}
-
-/** Tells refusals and, at the level `info`, every request; never a query or a header, which may hold a token. */
-function watched({ metrics, settings }: Parts): MiddlewareHandler<Env> {
-  const trusted = new Set(settings.listen.trustedProxies);
-  return async (c, next) => {
-    c.set('role', 'none');
-    c.set('known', false);
-    c.set('address', addressOf(c, trusted));
-    const began = performance.now();
-    await next();
-    const { status } = c.res;
-    metrics.request(status);
-    if (c.error && status < 500) metrics.reject(statusOf(c.error)[1]);
-    const ms = Math.round(performance.now() - began);
-    log.info({ method: c.req.method, path: c.req.path, status, ms, address: c.get('address') }, 'request');
-  };
-}
-
-/** Keeps out what comes from pages elsewhere, or under a name that is none of ours. */
-function guarded(reach: Reach, { auth }: Parts): MiddlewareHandler<Env> {
-  return async (c, next) => {
-    const host = c.req.header('host');
-    if (!knownHost(host, reach))
-      throw new Forbidden('This server is not known under that name.', {
-        hint: 'Who runs it can add the name to listen.hosts, or set publicUrl.',
-      });
-    const come = {
-      ...{ method: c.req.method, host, origin: c.req.header('origin') },
-      ...{ site: c.req.header('sec-fetch-site'), mode: c.req.header('sec-fetch-mode') },
-      dest: c.req.header('sec-fetch-dest'),
-    };
-    // With a token, which no page has unless a person gave it one, WHIP and WHEP are open to all pages.
-    const preflight = c.req.method === 'OPTIONS';
-    const shown = !auth.open && (preflight || c.req.header('authorization') !== undefined);
-    if (foreign(come, reach) && !(shown && SIGNALLING.test(c.req.path)))
-      throw new Forbidden('Requests from pages elsewhere are not allowed.', {
-        hint: 'Who runs this server can allow the page: listen.origins.',
-      });
-    await next();
-  };
-}
-
-/** Holds every address to its share, and lets nobody new in on the way down. */
-function limited({ settings, state }: Parts): MiddlewareHandler<Env> {
-  const { requestsPerSecond: all, signallingPerSecond: some } = settings.limits;
-  const requests = new Buckets({ perSecond: all, burst: 4 * all });
-  const signalling = new Buckets({ perSecond: some, burst: 2 * some });
-  return async (c, next) => {
-    const key = limitKey(c.get('address'));
-    const posts = SIGNALLING.test(c.req.path) && c.req.method !== 'OPTIONS';
-    const wait = Math.max(requests.take(key), posts ? signalling.take(key) : 0);
-    if (wait > 0)
-      throw new TooMany('Too many requests came from this address.', { retryAfterS: Math.ceil(wait) });
-    const changes = !['GET', 'HEAD', 'OPTIONS', 'DELETE'].includes(c.req.method);
-    if (state.draining && (changes || c.req.header('upgrade')))
-      throw new Overloaded('The server is shutting down.', { retryAfterS: 10 });
-    await next();
-  };
-}
 
 /** WHIP and WHEP: tokens and sizes, before the routes themselves. */
 function signallingRoutes(app: App, { whip, whep, settings }: Parts): void {

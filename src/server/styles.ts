@@ -12,7 +12,7 @@ import { NAME, nameFrom } from '../models/style.js';
 import type { Weights } from '../models/weights.js';
 import type { Batcher } from '../pipeline/batcher.js';
 import type { StyleInfo } from './protocol.js';
-import { shownName } from './uploads.js';
+import { shownName } from './uploaded.js';
 
 /** What styles are kept, shown and painted with. */
 export interface StylesOptions {

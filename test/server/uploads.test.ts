@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BadInput, Interrupted, NotFound, Overloaded, TooLarge } from '../../src/errors.js';
 import { MediaFiles } from '../../src/server/media-files.js';
-import { looksLikeVideo, shownName, Uploads } from '../../src/server/uploads.js';
+import { looksLikeVideo, shownName } from '../../src/server/uploaded.js';
+import { Uploads } from '../../src/server/uploads.js';
 import { asked, folder } from './app-doubles.js';
 
 const root = folder();
