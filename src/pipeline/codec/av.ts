@@ -62,12 +62,32 @@ export const isDry = (result: number): boolean =>
 /** A failed call of FFmpeg: `number` is its (negative) return value. */
 export class AvFailure extends Error {
   readonly number: number;
+  /** In FFmpeg's words. */
+  readonly reason: string;
   constructor(av: Av, number: number, what: string) {
-    super(`${what}: ${reason(av, number)}`);
+    const words = reason(av, number);
+    super(`${what}: ${words}`);
     this.name = 'AvFailure';
     this.number = number;
+    this.reason = words;
+  }
+
+  /** The system's error code, where the number is one. */
+  get system(): string | undefined {
+    return system[this.number];
   }
 }
+
+/** Negative return values of FFmpeg that are the system's error numbers (Linux, macOS, Windows alike). */
+const system: Readonly<Record<number, string>> = {
+  [-2]: 'ENOENT',
+  [-5]: 'EIO',
+  [-13]: 'EACCES',
+  [-27]: 'EFBIG',
+  [-28]: 'ENOSPC',
+  [-30]: 'EROFS',
+  [-122]: 'EDQUOT',
+};
 
 /** What FFmpeg says about a return value, in its words: `Invalid data found when processing input`. */
 export function reason(av: Av, result: number): string {

@@ -9,23 +9,37 @@ import { type Av, check, isDry } from './av.js';
 interface Settings {
   readonly encoder: FFEncoderCodec;
   readonly options: Readonly<Record<string, string>>;
+  /** Instead of `options`, for an output that is watched while it is written: no picture waits for later ones. */
+  readonly live: Readonly<Record<string, string>>;
   /** Whether both sides must be even, as 4:2:0 asks of H.264 and H.265. */
   readonly even: boolean;
 }
 
 const settings: Record<VideoCodec, Settings> = {
-  h264: { encoder: 'libx264' as FFEncoderCodec, options: { preset: 'veryfast', crf: '18' }, even: true },
+  h264: {
+    encoder: 'libx264' as FFEncoderCodec,
+    options: { preset: 'veryfast', crf: '18' },
+    live: { preset: 'veryfast', tune: 'zerolatency', 'forced-idr': '1' },
+    even: true,
+  },
   h265: {
     encoder: 'libx265' as FFEncoderCodec,
     options: { preset: 'veryfast', crf: '22', 'x265-params': 'log-level=none' },
+    live: { preset: 'ultrafast', tune: 'zerolatency', 'forced-idr': '1', 'x265-params': 'log-level=none' },
     even: true,
   },
   vp9: {
     encoder: 'libvpx-vp9' as FFEncoderCodec,
     options: { crf: '30', b: '0', deadline: 'realtime', 'cpu-used': '6', 'row-mt': '1', 'tile-columns': '2' },
+    live: { deadline: 'realtime', 'cpu-used': '8', 'row-mt': '1', 'tile-columns': '2', 'lag-in-frames': '0' },
     even: false,
   },
-  av1: { encoder: 'libsvtav1' as FFEncoderCodec, options: { preset: '9', crf: '30' }, even: false },
+  av1: {
+    encoder: 'libsvtav1' as FFEncoderCodec,
+    options: { preset: '9', crf: '30' },
+    live: { preset: '12' },
+    even: false,
+  },
 };
 
 /** What an encoder is opened for. */
@@ -38,6 +52,8 @@ export interface EncoderOptions extends Size {
   readonly globalHeader: boolean;
   /** Whether pictures may be stored out of order. */
   readonly reorder: boolean;
+  /** Bits a second of a live output, whose key pictures the caller asks for; left out: a file of even quality. */
+  readonly bitrate?: number;
 }
 
 /** The size that a codec stores a picture in: 4:2:0 of H.264 and H.265 knows only even sides. */
@@ -69,7 +85,8 @@ export class PictureEncoder implements Disposable {
    * @throws AvFailure when the encoder refuses the settings.
    */
   static async open(av: Av, options: EncoderOptions): Promise<PictureEncoder | undefined> {
-    const { encoder, options: own } = settings[options.codec];
+    const { encoder, live, options: even } = settings[options.codec];
+    const own = options.bitrate === undefined ? even : live;
     const codec = av.Codec.findEncoderByName(encoder);
     if (!codec) return undefined;
     const context = new av.CodecContext();
@@ -124,6 +141,18 @@ function describeStream(av: Av, context: CodecContext, options: EncoderOptions):
   context.threadCount = Math.min(MAX_THREADS, availableParallelism());
   // Without it the last frame would last no time, and players (and edit lists) would leave it out.
   context.setFlags(C.AV_CODEC_FLAG_FRAME_DURATION);
+  if (options.bitrate !== undefined) aimAt(context, options.bitrate);
   if (!options.reorder) context.maxBFrames = 0;
   if (options.globalHeader) context.setFlags(C.AV_CODEC_FLAG_GLOBAL_HEADER);
+}
+
+/** Pictures between keys that nobody asked for, at most. */
+const LIVE_KEYS = 600;
+
+/** Holds the rate within every second. */
+function aimAt(context: CodecContext, bitrate: number): void {
+  context.bitRate = BigInt(bitrate);
+  context.rcMaxRate = BigInt(bitrate);
+  context.rcBufferSize = bitrate;
+  context.gopSize = LIVE_KEYS;
 }

@@ -6,6 +6,8 @@ export class Muxer implements AsyncDisposable {
   readonly format: FormatContext;
   readonly #av: Av;
   #state: 'new' | 'open' | 'started' | 'closed' = 'new';
+  /** Whether the format opens and closes what it writes to by itself. */
+  #opensItself = false;
 
   private constructor(av: Av, format: FormatContext) {
     this.#av = av;
@@ -25,6 +27,15 @@ export class Muxer implements AsyncDisposable {
       await muxer[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Sets up a format that opens by itself what `url` names, at `start`: `hls`, `tee`. @throws AvFailure */
+  static openFor(av: Av, url: string, formatName: string): Muxer {
+    const format = new av.FormatContext();
+    check(av, format.allocOutputContext2(null, formatName, url), 'Cannot set up the output');
+    const muxer = new Muxer(av, format);
+    muxer.#opensItself = true;
+    return muxer;
   }
 
   get wantsGlobalHeader(): boolean {
@@ -51,15 +62,19 @@ export class Muxer implements AsyncDisposable {
 
   /** Writes the index and closes the file. @throws AvFailure */
   async finish(): Promise<void> {
-    check(this.#av, await this.format.writeTrailer(), 'Cannot finish the file');
+    const finished = await this.format.writeTrailer();
+    this.#state = 'open';
+    check(this.#av, finished, 'Cannot finish the file');
     await this[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#state === 'closed') return;
-    const opened = this.#state !== 'new';
+    const before = this.#state;
     this.#state = 'closed';
-    if (opened) await this.format.closeOutput();
+    // Only its end makes such a format close its files and connections.
+    if (this.#opensItself && before === 'started') await this.format.writeTrailer();
+    if (!this.#opensItself && before !== 'new') await this.format.closeOutput();
     this.format.freeContext();
   }
 }

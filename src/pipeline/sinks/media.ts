@@ -235,17 +235,6 @@ async function closeAll(things: readonly (AsyncDisposable | Disposable)[]): Prom
   }
 }
 
-/** Negative return values of FFmpeg that are the system's error numbers (Linux, macOS, Windows alike). */
-const system: Readonly<Record<number, string>> = {
-  [-2]: 'ENOENT',
-  [-5]: 'EIO',
-  [-13]: 'EACCES',
-  [-27]: 'EFBIG',
-  [-28]: 'ENOSPC',
-  [-30]: 'EROFS',
-  [-122]: 'EDQUOT',
-};
-
 function sentence(path: string, error: unknown): unknown {
-  return error instanceof AvFailure ? cannotWrite(path, error, system[error.number]) : error;
+  return error instanceof AvFailure ? cannotWrite(path, error, error.system) : error;
 }
