@@ -87,6 +87,8 @@ async function open(
     { whipRoutes },
     { whepRoutes },
     control,
+    { isLoopback },
+    { loadWerift },
   ] = await Promise.all([
     import('../server/serve.js'),
     import('../server/jobs.js'),
@@ -96,6 +98,8 @@ async function open(
     import('../server/whip.js'),
     import('../server/whep.js'),
     import('../server/control.js'),
+    import('../server/guard.js'),
+    import('../server/peer-werift.js'),
   ]);
   const { limits, paint, webrtc } = settings;
   const places = foldersOf(settings, folders);
@@ -109,6 +113,8 @@ async function open(
     new Peers({
       udpPorts: webrtc.udpPorts,
       publicAddresses: webrtc.publicAddresses,
+      // Whoever listens for this machine alone has no media ports open to others either.
+      ...(isLoopback(settings.listen.host) && { bindAddress: '127.0.0.1' }),
       tcp: webrtc.tcp,
       iceServersForClients: webrtc.iceServers,
       pending: limits.halfOpen,
@@ -147,7 +153,8 @@ async function open(
   };
   const begin = async () => {
     const { beginStreams } = await import('./streams.js');
-    await beginStreams(sessions, settings);
+    // The first publisher shall not wait for the library.
+    await Promise.all([beginStreams(sessions, settings), loadWerift()]);
     if (settings.osc.enabled) {
       const { openOsc } = await import('../server/osc.js');
       keep(await openOsc(settings.osc, sessions));

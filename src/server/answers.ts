@@ -109,6 +109,7 @@ export const serverInfo = z
     publicUrl: text,
     iceServers: z.array(z.object({ urls: text, username: text.optional(), credential: text.optional() })),
     limits: z.object({ imageBytes: count, videoBytes: count }),
+    tokens: z.object({ publish: text.optional(), read: text.optional() }).optional(),
   })
   .openapi('Server') satisfies z.ZodType<ServerInfo>;
 

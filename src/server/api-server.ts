@@ -41,6 +41,7 @@ function infoRoutes(app: App, { settings, about, auth, urls }: Parts): void {
         // They may hold passwords of relays.
         iceServers: role === 'none' ? [] : settings.webrtc.iceServers,
         limits: { imageBytes: limits.imageBytes, videoBytes: limits.videoBytes },
+        ...(role === 'admin' && !auth.open ? { tokens: auth.handOut } : {}),
       });
     },
   );

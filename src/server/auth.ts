@@ -38,6 +38,8 @@ const slower = (failures: number) => Math.min(4000, 50 * 2 ** failures);
 export class Auth {
   readonly open: boolean;
   readonly anonymous: Role;
+  /** Tokens that an admin may hand to others: to publish, and to watch where that needs one. */
+  readonly handOut: { readonly publish?: string; readonly read?: string };
   readonly #digests: readonly { role: Role; digest: Buffer }[];
   readonly #failures: Buckets;
   readonly #perMinute: number;
@@ -51,6 +53,9 @@ export class Auth {
     this.#digests = (['admin', 'publish', 'read'] as const).flatMap((role) =>
       tokens[role].map((token) => ({ role, digest: digest(token) })),
     );
+    const [publish] = tokens.publish;
+    const [read] = tokens.anonymous === 'read' ? [] : tokens.read;
+    this.handOut = open ? {} : { ...(publish && { publish }), ...(read && { read }) };
     this.#perMinute = failuresPerMinute;
     this.#failures = new Buckets({ perSecond: failuresPerMinute / 60, burst: failuresPerMinute });
     this.#delayMs = delayMs;

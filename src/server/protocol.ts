@@ -268,6 +268,8 @@ export interface ServerInfo {
     readonly credential?: string;
   }[];
   readonly limits: { readonly imageBytes: number; readonly videoBytes: number };
+  /** For an admin to hand to others, where tokens are needed: to publish (OBS), and to watch. */
+  readonly tokens?: { readonly publish?: string; readonly read?: string };
 }
 
 /** What to feed a stream from, instead of a publisher over WHIP. */

@@ -47,12 +47,18 @@ function needsNone({ tokens, listen, publicUrl }: Settings): boolean {
   return none && isLoopback(listen.host) && known && !proxied;
 }
 
-/** Who may do what. Where others reach a server that has no token for its admin, one is made, to be shown once. */
+/**
+ * Who may do what. Where others reach a server that has no token for its admin, one is made, to be shown once, and
+ * with it one each to publish and to watch, which the panel hands out.
+ */
 export function authOf(settings: Settings): { readonly auth: Auth; readonly made: string | undefined } {
   const { tokens, limits } = settings;
   const open = needsNone(settings);
   const made = open || tokens.admin.length > 0 ? undefined : newToken();
-  const all = made ? { ...tokens, admin: [made] } : tokens;
+  const orNew = (known: readonly string[]) => (known.length > 0 ? [...known] : [newToken()]);
+  const all = made
+    ? { ...tokens, admin: [made], publish: orNew(tokens.publish), read: orNew(tokens.read) }
+    : tokens;
   return { auth: new Auth({ tokens: all, open, failuresPerMinute: limits.failuresPerMinute }), made };
 }
 

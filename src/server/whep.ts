@@ -17,6 +17,7 @@ export interface WatchSessions {
     | undefined;
 }
 
+/** What the routes of WHEP need. */
 export interface WhepOptions extends WishOptions {
   readonly sessions: WatchSessions;
   readonly peers: Peers;

@@ -19,6 +19,7 @@ export interface PublishSessions {
   open(name: string): { publish(source: LiveSource): Publication };
 }
 
+/** What the routes of WHIP need. */
 export interface WhipOptions extends WishOptions {
   readonly sessions: PublishSessions;
   readonly peers: Peers;

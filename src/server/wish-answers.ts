@@ -59,6 +59,7 @@ export function preflight(methods: string): Response {
   });
 }
 
+/** Answers a method that an address does not have. */
 export function notAllowed(methods: string): Response {
   const body: ErrorBody = { error: { code: 'bad-request', message: `Only ${methods} work here.` } };
   return Response.json(body, { status: 405, headers: { allow: methods } });

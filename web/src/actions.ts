@@ -142,10 +142,6 @@ export async function snapshot(): Promise<void> {
   requestAnimationFrame(() => flash?.classList.add('flash'));
 }
 
-/** Fetches a file with the token, which a plain link would not carry. */
-export const download = (url: string, name: string): Promise<unknown> =>
-  attempt(async () => save(await api.blob(url), name));
-
 /** The log of what was changed, as `transcode --cues` reads it. */
 export const downloadCues = (): Promise<unknown> =>
   attempt(async () => {

@@ -82,7 +82,6 @@ export const api = {
   startJob: (job: JobWish) => send<JobInfo>('POST', '/api/jobs', job),
   cancelJob: (id: string) => send<void>('DELETE', `/api/jobs/${enc(id)}`),
   upload,
-  blob: async (path: string) => (await call('GET', path)).blob(),
 };
 
 /** Sends a video. `fetch` does not tell how far an upload is, so this is the old way. */

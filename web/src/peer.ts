@@ -70,10 +70,16 @@ export const lost = (peer: RTCPeerConnection, signal: AbortSignal): Promise<void
     const look = () => {
       clearTimeout(patience);
       const state = peer.connectionState;
-      if (signal.aborted || state === 'failed' || state === 'closed') resolve();
+      // A goodbye of the other side shows on the transport alone.
+      const ended = [...peer.getReceivers(), ...peer.getSenders()].some(
+        ({ transport }) => transport?.state === 'closed',
+      );
+      if (signal.aborted || ended || state === 'failed' || state === 'closed') resolve();
       else if (state === 'disconnected') patience = setTimeout(resolve, PATIENCE_MS);
     };
     peer.addEventListener('connectionstatechange', look);
+    for (const { transport } of [...peer.getReceivers(), ...peer.getSenders()])
+      transport?.addEventListener('statechange', look);
     signal.addEventListener('abort', look);
     look();
   });

@@ -10,6 +10,7 @@ import { describe, liveSettings, setRate } from './live-settings.js';
 import { Pace } from './pace.js';
 import { Turns } from './turns.js';
 
+/** How a live encoder begins. */
 export interface LiveEncoderOptions {
   /** Bits a second. */
   readonly bitrate?: number;

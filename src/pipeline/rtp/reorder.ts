@@ -6,6 +6,7 @@ export interface Timing {
   after(ms: number, call: () => void): () => void;
 }
 
+/** What a reorder buffer tells, and how long it waits. */
 export interface ReorderOptions<T> {
   /** Takes the packets in order. */
   readonly onPacket: (packet: T) => void;

@@ -16,6 +16,7 @@ export interface PictureEncoder extends AsyncDisposable {
   encode(frame: Frame, options: { readonly key?: boolean }): Promise<PicturePacket | undefined>;
 }
 
+/** What a shared encoder is made of. */
 export interface WebrtcSinkOptions {
   readonly codec: LiveCodec;
   readonly bitrate: BitrateRange;

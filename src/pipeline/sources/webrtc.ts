@@ -27,6 +27,7 @@ export interface RtpIn {
   readonly colors?: PictureColors | undefined;
 }
 
+/** What a WebRTC source is made of. */
 export interface WebrtcSourceOptions {
   readonly codec: LiveCodec;
   /** Whether sound was negotiated. */

@@ -1,24 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RecordingInfo } from '../../../src/server/protocol.js';
-import { download, toggleRecord } from '../actions.js';
+import { toggleRecord } from '../actions.js';
 import { api } from '../api.js';
 import { useCell } from '../cell.js';
 import { bytes, clock, moment, t } from '../i18n/index.js';
 import { state } from '../state.js';
 import { attempt } from '../toast.js';
-import { token } from '../token.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
 
-/** A link that downloads; with a token it is fetched first, since links carry none. */
+/** A link that downloads; where a token is needed, the cookie that stands for it goes along. */
 function Download({ url, name, label }: { url: string; name: string; label: string }) {
-  const take = (event: MouseEvent) => {
-    if (!token()) return;
-    event.preventDefault();
-    void download(url, name);
-  };
   return (
-    <a class="text-button" href={url} download={name} onClick={take}>
+    <a class="text-button" href={url} download={name}>
       <Icon name="download" />
       {label}
     </a>

@@ -13,14 +13,15 @@ import { Icon } from './icon.js';
 import { Qr } from './qr.js';
 
 function ObsCard({ base, input }: { base: string; input: InputInfo | undefined }) {
+  const secret = useCell(state.info)?.tokens?.publish ?? token();
   const { good, text, advice } = arrives(input);
   return (
     <section class="sub">
       <h3>{t('obs.title')}</h3>
       <p class="quiet">{t('obs.where')}</p>
       <CopyField label={t('obs.server')} value={`${base}/whip`} />
-      {token() ? (
-        <CopyField label={t('obs.token')} value={token()} secret />
+      {secret ? (
+        <CopyField label={t('obs.token')} value={secret} secret />
       ) : (
         <p class="quiet">{t('obs.noToken')}</p>
       )}
@@ -36,17 +37,19 @@ function ObsCard({ base, input }: { base: string; input: InputInfo | undefined }
 }
 
 function WatchCard({ url }: { url: string }) {
-  const auth = useCell(state.info)?.auth;
+  const info = useCell(state.info);
+  const read = info?.tokens?.read;
+  const link = read ? `${url}#token=${read}` : url;
   return (
     <section class="sub watch-card">
       <h3>{t('watch.title')}</h3>
       <div class="watch-row">
-        <Qr text={url} label={t('watch.qr')} />
+        <Qr text={link} label={t('watch.qr')} />
         <div class="grow">
-          <CopyField label={t('watch.link')} value={url} />
+          <CopyField label={t('watch.link')} value={link} />
           <p class="quiet">{t('watch.obs')}</p>
-          {auth && <p class="quiet">{t('watch.token')}</p>}
-          <a class="text-button" href={url} target="_blank" rel="noreferrer">
+          {info?.auth && !read && <p class="quiet">{t('watch.token')}</p>}
+          <a class="text-button" href={link} target="_blank" rel="noreferrer">
             <Icon name="link" />
             {t('watch.open')}
           </a>

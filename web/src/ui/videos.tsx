@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { JobInfo } from '../../../src/server/protocol.js';
-import { download, mainStyle } from '../actions.js';
+import { mainStyle } from '../actions.js';
 import { api } from '../api.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
@@ -32,10 +32,10 @@ function Job({ job, refresh }: { job: JobInfo; refresh: () => void }) {
         </button>
       )}
       {output && (
-        <button type="button" class="plain" onClick={() => download(output, output.split('/').pop() ?? id)}>
+        <a class="text-button" href={output} download>
           <Icon name="download" />
           {t('download')}
-        </button>
+        </a>
       )}
     </li>
   );
