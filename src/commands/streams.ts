@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Denied, NotFound, Usage } from '../errors.js';
+import { LivebrushError, Usage } from '../errors.js';
 import { log } from '../log.js';
 import type { Gallery } from '../models/gallery.js';
 import type { MediaFiles } from '../server/media-files.js';
@@ -157,7 +157,7 @@ export async function beginStreams(sessions: Sessions, { demo, streams }: Settin
       if (style !== undefined || strength !== undefined) await session.change({ style, strength, fadeMs: 0 });
       if (input) await session.setInput(input, true);
     } catch (error) {
-      if (!(error instanceof NotFound || error instanceof Denied)) throw error;
+      if (!(error instanceof LivebrushError)) throw error;
       log.warn({ stream: name }, error.message);
     }
   }

@@ -52,6 +52,12 @@ describe('livebrush serve', () => {
     });
     const { streams } = (await (await fetch(`${url}/api/streams`)).json()) as { streams: object[] };
     expect(streams).toMatchObject([{ name: 'demo', look: { mix: [{ style: 'mine', weight: 1 }] } }]);
+    const page = await fetch(`${url}/docs/`);
+    expect(await page.text()).toContain('<script src="start.js">');
+    expect(page.headers.get('content-security-policy')).toContain("script-src 'self';");
+    expect((await fetch(`${url}/docs/swagger-ui-bundle.js`)).headers.get('content-type')).toContain(
+      'javascript',
+    );
     const socket = new WebSocket(`${url.replace('http', 'ws')}/api/streams/demo/control`);
     const hello = await new Promise<string>((resolve) =>
       socket.once('message', (data) => resolve(String(data))),
