@@ -18,22 +18,28 @@ interface Listening {
   readonly engine: string;
 }
 
-/** A server as a process of its own, on a free port, painting with the tiny model on the identity engine. */
-async function served(...args: string[]) {
-  const paint = ['--model', shop.model, '--engine', 'identity', '--style', 'mine'];
-  const running = start(['serve', '--port', '0', '--json', ...paint, ...args], { cwd: shop.folder });
-  const first = new Promise<string>((resolve) => {
+/** The first line that a process prints. @throws with its errors when it ends before. */
+async function firstLine({ process: child, ended }: ReturnType<typeof start>): Promise<string> {
+  const line = new Promise<string>((resolve) => {
     let text = '';
-    running.process.stdout!.on('data', (data: string) => {
+    child.stdout!.on('data', (data: string) => {
       text += data;
       if (text.includes('\n')) resolve(text.split('\n')[0]!);
     });
   });
-  const failed = running.ended.then(({ stderr }) => {
-    throw new Error(stderr);
+  const failed = ended.then(({ stdout, stderr }) => {
+    throw new Error(stdout + stderr);
   });
-  const { listening } = JSON.parse(await Promise.race([first, failed])) as { listening: Listening };
   failed.catch(() => {});
+  const first = await Promise.race([line, failed]);
+  return first.startsWith('{"error"') ? failed : first;
+}
+
+/** A server as a process of its own, on a free port, painting with the tiny model on the identity engine. */
+async function served(...args: string[]) {
+  const paint = ['--model', shop.model, '--engine', 'identity', '--style', 'mine'];
+  const running = start(['serve', '--port', '0', '--json', ...paint, ...args], { cwd: shop.folder });
+  const { listening } = JSON.parse(await firstLine(running)) as { listening: Listening };
   return { ...running, ...listening };
 }
 
@@ -88,6 +94,22 @@ describe('livebrush serve', () => {
     expect(stderr).toContain('"path":"/api/streams"');
     expect(stderr).not.toContain(token);
     expect(stderr).not.toContain('nothing-of-use');
+  });
+
+  it('is what runs without a command, set up by the environment', async () => {
+    const env = {
+      LIVEBRUSH_LISTEN_PORT: '0',
+      LIVEBRUSH_PAINT_MODEL: shop.model,
+      LIVEBRUSH_PAINT_ENGINE: 'identity',
+      LIVEBRUSH_DEMO: 'false',
+    };
+    const running = start([], { cwd: shop.folder, env });
+    const line = await firstLine(running);
+    expect(line).toMatch(/^Livebrush paints at http:\/\/127\.0\.0\.1:\d+\/$/);
+    const url = line.split(' ').at(-1);
+    expect(await (await fetch(`${url}api/streams`)).json()).toEqual({ streams: [] });
+    running.process.kill('SIGTERM');
+    expect((await running.ended).code).toBe(0);
   });
 
   it('says what is wrong with its settings, and who has its port, before it paints', async () => {
