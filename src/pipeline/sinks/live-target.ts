@@ -79,6 +79,8 @@ async function openRecord(av: Av, path: string, { overwrite }: TargetOptions): P
     const muxer = await Muxer.open(av, part.path, file.format);
     return {
       ...file,
+      // Or a killed process takes with it what waits in its buffer.
+      muxerOptions: { ...file.muxerOptions, flush_packets: '1' },
       name: path,
       muxer,
       timeBase: MICROS,
