@@ -67,8 +67,24 @@ function planar(rgba: readonly number[], { width, height }: { width: number; hei
   return { data, width, height };
 }
 
-const difference = (a: Pixels, b: Pixels) =>
-  a.data.reduce((sum, value, i) => sum + Math.abs(value - b.data[i]!), 0) / a.data.length;
+/** Means of squares of 4x4 pixels: what is left of a picture when a codec's own texture is averaged out. */
+function coarse({ data, width, height }: Pixels): number[] {
+  const means: number[] = [];
+  for (let channel = 0; channel < 3; channel++)
+    for (let y = 0; y + 4 <= height; y += 4)
+      for (let x = 0; x + 4 <= width; x += 4) {
+        let sum = 0;
+        for (let i = 0; i < 16; i++) sum += data[(channel * height + y + (i >> 2)) * width + x + (i & 3)]!;
+        means.push(sum / 16);
+      }
+  return means;
+}
+
+/** Mean difference of two pictures, in steps of 255, apart from fine texture. */
+function difference(a: Pixels, b: Pixels): number {
+  const [one, two] = [coarse(a), coarse(b)];
+  return one.reduce((sum, value, i) => sum + Math.abs(value - two[i]!), 0) / one.length;
+}
 
 /** Makes the page's camera show a still picture, drawn again and again. */
 async function stillCamera(page: Page): Promise<void> {
@@ -142,18 +158,20 @@ describe.skipIf(!chromium)(`the live server, in a browser${why}`, () => {
       await using studio = await openStudio({
         ...{ model: 'fast', engine: 'onnx/cpu', size, signal: new AbortController().signal },
       });
-      const { weights } = await studio.gallery.resolve('wave');
       const still = planar(testPicture(size), size);
-      const padded = { width: 320, height: 184 };
-      expect(padded.height % studio.stride).toBe(0);
       const { Stylize } = await import('../../src/pipeline/stages/stylize.js');
       const { frame } = await import('../../src/pipeline/frame.js');
-      await using stylize = new Stylize({
-        ...{ open: (wanted) => studio.batcher.lease(wanted), stride: studio.stride },
-        look: () => ({ weights, strength: 1, keepColor: 0, steady: 0, show: 'paint' }),
-      });
-      using input = frame(still, 0);
-      using expected = await stylize.run(input);
+      const paint = async (style: string): Promise<Pixels> => {
+        const { weights } = await studio.gallery.resolve(style);
+        await using stylize = new Stylize({
+          ...{ open: (wanted) => studio.batcher.lease(wanted), stride: studio.stride },
+          look: () => ({ weights, strength: 1, keepColor: 0, steady: 0, show: 'paint' }),
+        });
+        using input = frame(still, 0);
+        using painting = await stylize.run(input);
+        return { data: painting.data, ...size };
+      };
+      const expected = await paint('wave');
 
       const context = await browser.newContext();
       const page = await context.newPage();
@@ -164,11 +182,11 @@ describe.skipIf(!chromium)(`the live server, in a browser${why}`, () => {
       await page.getByRole('button', { name: 'Paint my camera' }).first().click();
       const painted = await until(async () => {
         const seen = await videoPixels(page, 'video.painted');
-        return seen && difference(seen, expected) < 14 && seen;
+        return seen && difference(seen, expected) < 18 && seen;
       }, 'the painting');
-      // What is not painted is far from it: the test can fail.
-      expect(difference(still, expected)).toBeGreaterThan(25);
-      expect(difference(painted, expected)).toBeLessThan(14);
+      // What is not painted, or painted in another style, is far from it: the test can fail.
+      expect(difference(still, expected)).toBeGreaterThan(40);
+      expect(difference(painted, await paint('scream'))).toBeGreaterThan(30);
       const { input: from, live } = await server.json<StreamInfo>('/api/streams/stage');
       expect([live, from.kind, from.width]).toEqual([true, 'whip', size.width]);
       await page.getByRole('button', { name: 'Stop' }).first().click();
