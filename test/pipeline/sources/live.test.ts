@@ -19,11 +19,13 @@ import {
   lipSync,
   listen,
   rises,
+  type Seen,
   SMALL,
   silentServer,
   soon,
   watch,
 } from '../../fixtures/live.js';
+import { rtspCamera } from '../../fixtures/rtsp.js';
 
 let folder = '';
 let folders = 0;
@@ -312,4 +314,30 @@ describe.skipIf(!hasFfmpeg)('ffmpeg as publisher (skipped without ffmpeg)', () =
       expect(Math.abs(await lipSync(seen))).toBeLessThan(80_000);
       expect(source.info.sound).toBe('aac 48 kHz stereo');
     });
+
+  it('over RTSP: pictures and Opus in sync, until the camera hangs up', async () => {
+    const path = await flashClip(at('clip.mp4'), 3);
+    await using camera = await rtspCamera(path, at('camera.sdp'));
+    await using source = await openLiveSource(camera.url);
+    expect(source.info).toMatchObject({ kind: 'rtsp', codec: 'h264', ...SMALL });
+    setTimeout(camera.hangUp, 6000);
+    const seen = await watch(source, 12_000);
+    expect(seen.times.length).toBeGreaterThan(60);
+    expect(rises(seen.times)).toBe(true);
+    expect(source.info.sound).toBe('opus 48 kHz stereo');
+    expect(seen.sound.length).toBeGreaterThan(100);
+    expect(Math.abs(await lipSync(sinceDark(seen)))).toBeLessThan(80_000);
+  });
 });
+
+/** What was seen from the first dark frame on, so that a flash that was half over does not count. */
+function sinceDark(seen: Seen): Seen {
+  const from = seen.times[seen.bright.findIndex((value) => value < 100)]!;
+  const first = seen.times.indexOf(from);
+  return {
+    times: seen.times.slice(first),
+    sizes: seen.sizes.slice(first),
+    bright: seen.bright.slice(first),
+    sound: seen.sound.filter(({ timestamp }) => timestamp >= from + 100_000),
+  };
+}
