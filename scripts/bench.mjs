@@ -1,6 +1,17 @@
-/** `npm run bench`: sets up, then `livebrush bench`; arguments go on to it. */
+/**
+ * `npm run bench`: sets up, then measures. `live`, `overload` and `endurance` measure the live server; everything else
+ * is `livebrush bench`, which arguments go on to.
+ */
 import { setup } from './setup.mjs';
 
+const LIVE = ['live', 'overload', 'endurance'];
+
 setup();
-process.argv.splice(2, 0, 'bench');
-await import('../bin/livebrush.js');
+const [name = '', ...args] = process.argv.slice(2);
+if (LIVE.includes(name)) {
+  const { measure } = await import(`./bench/${name}.mjs`);
+  process.exit(await measure(args));
+} else {
+  process.argv.splice(2, 0, 'bench');
+  await import('../bin/livebrush.js');
+}

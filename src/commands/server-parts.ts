@@ -144,7 +144,20 @@ async function open(
     sessions.list().flatMap((session) => [...session.info().outputs]),
   );
   const parts: Parts = {
-    ...{ settings, auth, sessions, styles, uploads, media, jobs, recordings, urls, metrics, control: open },
+    ...{
+      settings,
+      auth,
+      sessions,
+      styles,
+      uploads,
+      media,
+      jobs,
+      recordings,
+      urls,
+      metrics,
+      control: open,
+      peers,
+    },
     about: { version, engine: studio.engine.name, model: studio.model.card.name },
     state: { ready: false, draining: false },
     folders: { hls: places.hls, web: `${folders.package}dist/web`, docs: `${folders.package}dist/docs` },

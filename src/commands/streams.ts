@@ -118,6 +118,7 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
           adapt: paint.adapt,
         },
         onStep: (step, ms) => metrics.observeStage(step, ms / 1000),
+        onLatency: (ms) => metrics.observeLatency(ms / 1000),
       },
       palette,
       model: studio.model.card.name,

@@ -5,6 +5,7 @@ import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { WebSocket } from 'ws';
 import { BadInput, Denied, NotFound, TooMany } from '../errors.js';
+import { framesAlive } from '../pipeline/frame.js';
 import { jobRoutes, recordingRoutes, uploadRoutes } from './api-jobs.js';
 import { serverRoutes } from './api-server.js';
 import { streamRoutes } from './api-streams.js';
@@ -125,7 +126,7 @@ function notAllowed(c: Ctx, methods: string[]): Response {
 }
 
 /** Tells the metrics where numbers are. */
-function watchNumbers({ metrics, sessions, jobs, about, sockets = () => [] }: Parts): void {
+function watchNumbers({ metrics, sessions, jobs, about, sockets = () => [], peers }: Parts): void {
   metrics.about(about);
   metrics.watchStreams(() =>
     sessions.list().map((session) => {
@@ -142,6 +143,8 @@ function watchNumbers({ metrics, sessions, jobs, about, sockets = () => [] }: Pa
       viewers: infos.reduce((sum, { viewers }) => sum + viewers, 0),
       jobs: jobs.list().filter(({ state }) => state === 'queued' || state === 'running').length,
       sockets: open.length,
+      peers: peers?.size ?? 0,
+      frames: framesAlive(),
       buffered: open.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0),
     };
   });

@@ -26,6 +26,8 @@ export interface BranchParts {
   readonly adapt: boolean;
   /** Told of each step's time, for the metrics. */
   readonly onStep?: (step: string, ms: number) => void;
+  /** Told how long each frame was in here, from its arrival to its packets' leaving. */
+  readonly onLatency?: (ms: number) => void;
 }
 
 /** An encoder that viewers of one look share. */
@@ -140,7 +142,9 @@ export class Branch implements AsyncDisposable {
       write: async (frame) => {
         const { timestamp } = frame;
         await sink.write(frame);
-        this.latencyMs.add((liveNow() - timestamp) / 1000);
+        const ms = (liveNow() - timestamp) / 1000;
+        this.latencyMs.add(ms);
+        this.#parts.onLatency?.(ms);
       },
       finish: () => sink.finish(),
       [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),

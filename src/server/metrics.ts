@@ -10,6 +10,10 @@ export interface Gauges {
   readonly viewers: number;
   readonly sockets: number;
   readonly jobs: number;
+  /** WebRTC connections that stand, or are being set up. */
+  readonly peers: number;
+  /** Pictures that are held in memory. */
+  readonly frames: number;
   /** Bytes that wait on control sockets. */
   readonly buffered: number;
 }
@@ -117,7 +121,7 @@ export class Metrics {
     new Gauge({
       ...{ name: 'livebrush_sessions', help: 'What is open at the moment.', labelNames: ['kind'], registers },
       collect() {
-        const { buffered: _, ...kinds } = look();
+        const { buffered: _b, frames: _f, ...kinds } = look();
         for (const [kind, value] of Object.entries(kinds)) this.set({ kind }, value);
       },
     });
@@ -125,6 +129,12 @@ export class Metrics {
       ...{ name: 'livebrush_ws_buffered_bytes', help: 'Bytes that wait on control sockets.', registers },
       collect() {
         this.set(look().buffered);
+      },
+    });
+    new Gauge({
+      ...{ name: 'livebrush_frames_alive', help: 'Pictures that are held in memory.', registers },
+      collect() {
+        this.set(look().frames);
       },
     });
   }

@@ -99,6 +99,8 @@ export interface Parts {
   readonly control?: OpenControl;
   /** Control sockets that are open. */
   readonly sockets?: () => Iterable<{ readonly bufferedAmount: number }>;
+  /** WebRTC connections. */
+  readonly peers?: { readonly size: number };
   /** Routes `/{stream}/whip…` and `/{stream}/whep…`; tokens and limits are checked before they are asked. */
   readonly whip?: Hono;
   readonly whep?: Hono;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LivebrushError, Overloaded } from '../errors.js';
+import { log } from '../log.js';
 import type { Pixels } from '../models/pixels.js';
 import type { Cue } from '../pipeline/cues.js';
 import type { LiveCodec, LiveSource } from '../pipeline/live.js';
@@ -63,7 +64,6 @@ export class Session implements AsyncDisposable {
   readonly #idle: NodeJS.Timeout;
   #closing: NodeJS.Timeout | undefined;
   #closed = false;
-  #level = 0;
   /** Counts of main branches that are over. */
   readonly #past = { in: 0, painted: 0, failed: 0, busy: 0 };
 
@@ -234,7 +234,7 @@ export class Session implements AsyncDisposable {
       },
       latency: branch?.latencyMs.timing() ?? { p50: 0, p95: 0 },
       frames: {
-        in: past.in + (branch?.offered ?? 0),
+        in: past.in + (branch?.offered ?? 0) + this.#input.counts.disordered,
         painted: past.painted + (branch?.counts.painted ?? 0),
         dropped: {
           busy: past.busy + (branch?.dropped ?? 0),
@@ -316,7 +316,8 @@ export class Session implements AsyncDisposable {
     this.#past.in += branch.offered;
     this.#past.painted += branch.counts.painted;
     this.#past.failed += branch.counts.failed;
-    this.#past.busy += branch.dropped;
+    // What was on its way when the branch ended is shown to nobody.
+    this.#past.busy += branch.offered - branch.counts.painted;
   }
 
   /** While nobody looks nothing is painted; changes take effect all the same. */
@@ -333,10 +334,7 @@ export class Session implements AsyncDisposable {
 
   #load(): void {
     const { level, reason, width, height } = this.#degraded();
-    if (level > this.#level && reason) this.#tell({ type: 'notice', level: 'warning', text: reason });
-    if (level === 0 && this.#level > 0)
-      this.#tell({ type: 'notice', level: 'info', text: `Painting at ${width}x${height} again.` });
-    this.#level = level;
+    log.warn({ stream: this.name, level }, reason ?? `Painting at ${width}x${height} again.`);
     this.#changed();
   }
 

@@ -58,3 +58,33 @@ export const browserOffer = [
   'a=ssrc:7654321 cname:abc',
   '',
 ].join('\r\n');
+
+/** Random numbers that are the same in every run. */
+export function dice(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+/** Leaves out, doubles, swaps and damages lines, characters and numbers. */
+export function mutated(text: string, random: (below: number) => number): string {
+  const lines = text.split('\r\n');
+  for (let i = 0; i <= random(4); i++) {
+    const at = random(lines.length);
+    const line = lines[at]!;
+    const where = random(Math.max(1, line.length));
+    const changes = [
+      () => lines.splice(at, 1),
+      () => lines.splice(at, 0, line),
+      () => lines.splice(random(lines.length), 0, ...lines.splice(at, 1)),
+      () => (lines[at] = line.slice(0, where) + String.fromCharCode(32 + random(95)) + line.slice(where + 1)),
+      () => (lines[at] = line.replace(/\d+/, () => String(random(2 ** 32)))),
+      () => (lines[at] = line.slice(0, where)),
+      () => (lines[at] = line.replace(/(sendonly|recvonly|actpass|sha-256|BUNDLE|mid|rtcp-mux)/, '')),
+    ];
+    changes[random(changes.length)]!();
+  }
+  return lines.join('\r\n');
+}

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { Overloaded } from '../../src/errors.js';
 import { readOffer } from '../../src/server/peer-offer.js';
 import { Peers } from '../../src/server/peers.js';
-import { browserOffer } from './offers.js';
+import { browserOffer, dice, mutated } from './offers.js';
 import { openClient, udpSockets, until } from './webrtc-client.js';
 import { wishApp } from './wish-doubles.js';
 
@@ -19,36 +19,6 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((peers) => peers[Symbol.asyncDispose]()));
   await until(() => udpSockets() === 0, 5000);
 });
-
-/** Random numbers that are the same in every run. */
-function dice(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
-/** Leaves out, doubles, swaps and damages lines, characters and numbers. */
-function mutated(text: string, random: (below: number) => number): string {
-  const lines = text.split('\r\n');
-  for (let i = 0; i <= random(4); i++) {
-    const at = random(lines.length);
-    const line = lines[at]!;
-    const where = random(Math.max(1, line.length));
-    const changes = [
-      () => lines.splice(at, 1),
-      () => lines.splice(at, 0, line),
-      () => lines.splice(random(lines.length), 0, ...lines.splice(at, 1)),
-      () => (lines[at] = line.slice(0, where) + String.fromCharCode(32 + random(95)) + line.slice(where + 1)),
-      () => (lines[at] = line.replace(/\d+/, () => String(random(2 ** 32)))),
-      () => (lines[at] = line.slice(0, where)),
-      () => (lines[at] = line.replace(/(sendonly|recvonly|actpass|sha-256|BUNDLE|mid|rtcp-mux)/, '')),
-    ];
-    changes[random(changes.length)]!();
-  }
-  return lines.join('\r\n');
-}
 
 describe('mutated offers', () => {
   const count = Number(process.env.LIVEBRUSH_TEST_OFFERS ?? 200);
