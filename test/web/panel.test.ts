@@ -173,6 +173,7 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await expect.poll(() => (changes().at(-1) as { style?: unknown[] }).style?.length).toBe(3);
     const pad = (await page.locator('.pad').boundingBox())!;
     const heard = changes().length;
+    const began = performance.now();
     await page.mouse.move(pad.x + pad.width / 2, pad.y + pad.height / 2);
     await page.mouse.down();
     for (let i = 0; i < 100; i++) await page.mouse.move(pad.x + pad.width / 2 + i / 4, pad.y + 20 + i / 2);
@@ -180,7 +181,9 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     const shares = () => (changes().at(-1) as { style: { weight: number }[] }).style;
     await expect.poll(() => changes().length).toBeGreaterThan(heard);
     expect(shares().reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1, 2);
-    expect(changes().length - heard).toBeLessThan(100);
+    // Some thirty a second, however fast or slow the hand (and this machine) is.
+    const seconds = (performance.now() - began) / 1000;
+    expect(changes().length - heard).toBeLessThan(40 * seconds + 10);
     await page.context().close();
   });
 

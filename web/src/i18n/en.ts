@@ -83,7 +83,7 @@ export const en = {
 
   'show.bypass': 'Bypass',
   'show.blackout': 'Blackout',
-  degraded: 'Under load: painted at {width}x{height} with {model}.',
+  degraded: 'This machine cannot keep up: painted at {width}x{height} for now.',
   applied: 'frame {frame}',
   'applied.hint': 'The frame on which the last change took effect',
 
@@ -218,6 +218,8 @@ export const en = {
   'numbers.dropped': 'Dropped a second',
   'numbers.frames': 'Painted / arrived',
   'numbers.drops': 'Dropped',
+  'drop.busy': '{n} for newer ones',
+  'drop.disordered': '{n} out of order',
   'numbers.here': 'Arriving here',
   'glass.toggle': 'Measure glass to glass',
   'glass.label': 'glass to glass',

@@ -85,7 +85,7 @@ export const zh: Sentences = {
 
   'show.bypass': '直通',
   'show.blackout': '黑场',
-  degraded: '负载较高：以 {width}x{height} 和模型 {model} 绘制。',
+  degraded: '这台机器跟不上：暂以 {width}x{height} 绘制。',
   applied: '第 {frame} 帧',
   'applied.hint': '上一次更改生效的帧',
 
@@ -217,6 +217,8 @@ export const zh: Sentences = {
   'numbers.dropped': '每秒丢帧',
   'numbers.frames': '绘制 / 收到',
   'numbers.drops': '丢帧',
+  'drop.busy': '{n} 帧让位给更新的画面',
+  'drop.disordered': '{n} 帧顺序错乱',
   'numbers.here': '本页收到',
   'glass.toggle': '测量端到端延迟',
   'glass.label': '端到端',

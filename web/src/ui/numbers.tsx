@@ -28,6 +28,10 @@ function Figure({ label, value }: { label: string; value: string }) {
 
 const DASH = '–';
 
+/** How many frames were dropped, and why. */
+const dropped = (why: string, n: number) =>
+  why === 'busy' || why === 'disordered' ? t(`drop.${why}`, { n }) : `${why} ${n}`;
+
 function Figures() {
   const stats = useCell(state.stats);
   const glass = useCell(state.glass);
@@ -48,7 +52,7 @@ function Figures() {
       />
       <Figure
         label={t('numbers.drops')}
-        value={drops.map(([why, count]) => `${why} ${count}`).join(', ') || '0'}
+        value={drops.map(([why, count]) => dropped(why, count)).join(', ') || '0'}
       />
       <Figure
         label={t('numbers.here')}

@@ -109,10 +109,7 @@ function Degraded() {
   return (
     <p class="degraded" role="status">
       <Icon name="warning" />
-      <span>
-        {t('degraded', { width: degraded.width, height: degraded.height, model: degraded.model })}{' '}
-        {degraded.reason}
-      </span>
+      <span>{t('degraded', { width: degraded.width, height: degraded.height })}</span>
     </p>
   );
 }
