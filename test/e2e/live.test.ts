@@ -1,15 +1,18 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Browser, chromium as launcher, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { openStudio } from '../../src/commands/studio.js';
 import type { Pixels } from '../../src/models/pixels.js';
-import type { RecordingInfo, StreamInfo } from '../../src/server/protocol.js';
+import type { RecordingInfo, ServerMessage, StreamInfo } from '../../src/server/protocol.js';
 import { chromium, why } from '../web/chromium.js';
 import { startServer } from './server.js';
 
@@ -315,6 +318,79 @@ describe.skipIf(!chromium)(`the live server, in a browser${why}`, () => {
     },
   );
 });
+
+describe('a performance', () => {
+  it.skipIf(!hasFfmpeg)('is repeated by transcode on a recording of the source, to the frame', async () => {
+    const server = await startServer('paint.engine=identity', 'streams={stage: {input: {kind: pattern}}}');
+    const control = new WebSocket(`${server.url.replace('http', 'ws')}/api/streams/stage/control`);
+    try {
+      const heard: ServerMessage[] = [];
+      control.on('message', (data) => heard.push(JSON.parse(String(data))));
+      const body = (request: unknown) => ({ method: 'POST', body: JSON.stringify(request) });
+      const add = (what: string) =>
+        server.json<{ id: string }>('/api/streams/stage/outputs', body({ kind: 'record', what }));
+      const [painted, source] = [await add('painted'), await add('source')];
+      const frames = async (least: number) =>
+        until(async () => {
+          const { outputs } = await server.json<StreamInfo>('/api/streams/stage');
+          return outputs.every((output) => output.frames >= least);
+        }, `${least} frames`);
+      const play = (change: object) => control.send(JSON.stringify({ type: 'change', ...change }));
+      await frames(20);
+      play({ id: 'dark', show: 'blackout' });
+      await frames(50);
+      play({ id: 'light', show: 'paint' });
+      await frames(80);
+      for (const { id } of [painted, source])
+        await server.json(`/api/streams/stage/outputs/${id}`, { method: 'DELETE' });
+      const applied = heard.filter((message) => message.type === 'applied');
+      expect(applied.map(({ id }) => id)).toEqual(['dark', 'light']);
+
+      const { recordings } = await server.json<{ recordings: RecordingInfo[] }>('/api/recordings');
+      const { url, cues } = recordings.find(({ id }) => id === source.id)!;
+      const [file, list, again] = ['source.mp4', 'list.json', 'again.mp4'].map((n) => join(server.folder, n));
+      for (const [path, name] of [
+        [url, file],
+        [cues, list],
+      ] as const) {
+        const answer = await fetch(server.url + path);
+        await writeFile(name!, new Uint8Array(await answer.arrayBuffer()));
+      }
+      const program = fileURLToPath(new URL('../../bin/livebrush.js', import.meta.url));
+      const given = ['transcode', file!, again!, '--cues', list!, '--engine', 'identity'];
+      await run(process.execPath, [program, ...given]);
+
+      const [before, after] = [await brightness(file!), await brightness(again!)];
+      expect(after.map(({ time }) => time)).toEqual(before.map(({ time }) => time));
+      const dark = after.filter(({ luma }) => luma < 20).map(({ time }) => time);
+      const first = applied[0]!.timestamp;
+      const span = (applied[1]!.timestamp - first) / 1e6;
+      // Black from the very frame that was reported on, up to the very frame that was reported on.
+      const from = after.findIndex(({ luma }) => luma < 20);
+      const to = after.findLastIndex(({ luma }) => luma < 20);
+      expect(to - from + 1).toBe(dark.length);
+      expect(after[to + 1]!.time - after[from]!.time).toBeCloseTo(span, 2);
+      expect(from).toBeGreaterThan(5);
+      expect(before[from]!.luma).toBeGreaterThan(40);
+    } finally {
+      control.close();
+      await server.stop();
+    }
+  });
+});
+
+/** Times and mean brightness of a video's frames. */
+async function brightness(file: string): Promise<{ time: number; luma: number }[]> {
+  const { stdout } = await run('ffprobe', [
+    ...['-v', 'error', '-f', 'lavfi', '-i', `movie=${file},signalstats`],
+    ...['-show_entries', 'frame=pts_time:frame_tags=lavfi.signalstats.YAVG', '-of', 'csv=p=0'],
+  ]);
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(',').map(Number))
+    .map(([time, luma]) => ({ time: time!, luma: luma! }));
+}
 
 /** Seconds by which the tone follows the flash, in three seconds of a file or playlist: the median over its seconds. */
 async function flashAndTone(source: string, folder: string): Promise<number> {
