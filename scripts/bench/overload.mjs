@@ -172,7 +172,10 @@ export async function measure(args) {
     [`flat: p95 of the last slice is ${bounds.growth} ms above the first`, bounds.flat],
     [`frames: ${sent} sent, ${came} in = ${painted} painted + ${dropped} dropped`, bounds.accounted],
   ];
-  const tables = [table(head, rows), table([`${result.engine}, ${options.fps} frames/s in`, 'holds'], checks)];
+  const tables = [
+    table(head, rows),
+    table([`${result.engine}, ${options.fps} frames/s in`, 'holds'], checks),
+  ];
   tell({ ...result, bounds }, { json: options.json, tables });
   return bounds.latency && bounds.flat && bounds.accounted ? 0 : 1;
 }

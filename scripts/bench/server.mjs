@@ -8,23 +8,25 @@ export async function startServer(...settings) {
   return start(...settings);
 }
 
-/** Fetches a text over a connection of its own, so that no connection of ours stays open. */
-function get(url) {
+/** Asks over a connection of its own, so that none of ours stays open and counts. @throws after half a minute */
+export function send(url, { method = 'GET', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
-    const asked = request(url, { agent: false }, (response) => {
+    const signal = AbortSignal.timeout(30_000);
+    const asked = request(url, { agent: false, method, headers, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (more) => {
         text += more;
       });
-      response.on('end', () => resolve(text));
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }));
     });
-    asked.on('error', reject).end();
+    asked.on('error', reject).end(body);
   });
 }
 
 /** Everything at `/metrics`: numbers by name with labels. */
 export async function metricsOf(server) {
-  const text = await get(`${server.url}/metrics`);
+  const { text } = await send(`${server.url}/metrics`);
   const lines = text.split('\n').filter((line) => line && !line.startsWith('#'));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
 }
