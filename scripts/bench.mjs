@@ -13,5 +13,5 @@ if (LIVE.includes(name)) {
   process.exit(await measure(args));
 } else {
   process.argv.splice(2, 0, 'bench');
-  await import('../bin/livebrush.js');
+  await import('../bin/livebrush.cjs');
 }

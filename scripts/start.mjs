@@ -1,7 +1,6 @@
-/** `npm start -- <arguments>`: sets up on the first run, then is the livebrush command line. */
 import { setup } from './setup.mjs';
 
 setup();
 // npm runs scripts in the package's folder; the person's paths are relative to where they typed the command.
 if (process.env.INIT_CWD) process.chdir(process.env.INIT_CWD);
-await import('../bin/livebrush.js');
+await import('../dist/main.js');

@@ -2,13 +2,16 @@ import { join } from 'node:path';
 import { LivebrushError, Usage } from '../errors.js';
 import { log } from '../log.js';
 import type { Gallery } from '../models/gallery.js';
+import type { Size } from '../models/pixels.js';
+import type { Tier } from '../server/branch.js';
+import type { Capacity } from '../server/capacity.js';
 import type { MediaFiles } from '../server/media-files.js';
 import type { Metrics } from '../server/metrics.js';
 import type { InputRequest } from '../server/protocol.js';
 import type { Sessions } from '../server/sessions.js';
 import type { Settings } from '../server/settings.js';
 import type { UrlRules } from '../server/urls.js';
-import { openStudio, type Studio } from './studio.js';
+import { openStudio, Studio } from './studio.js';
 
 /** What streams are made of beside the settings. */
 export interface StreamsNeed {
@@ -89,39 +92,28 @@ async function baseOf(request: InputRequest, trusted: boolean, { media, urls }: 
 export async function openStreams(studio: Studio, need: StreamsNeed): Promise<Streams> {
   const { settings, urls, metrics, folders } = need;
   const { paint, limits } = settings;
-  const [{ Sessions }, { Palette }, { measureCapacity }, { openScaler }, { CardSource }, { mixOf }] =
-    await Promise.all([
-      import('../server/sessions.js'),
-      import('../server/palette.js'),
-      import('../server/capacity.js'),
-      import('../pipeline/codec/scale.js'),
-      import('../pipeline/sources/card.js'),
-      import('../pipeline/look.js'),
-    ]);
+  const [{ Sessions }, { openScaler }, { CardSource }, { mixOf }] = await Promise.all([
+    import('../server/sessions.js'),
+    import('../pipeline/codec/scale.js'),
+    import('../pipeline/sources/card.js'),
+    import('../pipeline/look.js'),
+  ]);
   const style = await openingStyle(studio.gallery, paint.style);
-  const palette = new Palette(async (name) => (await studio.gallery.resolve(name)).weights);
-  await palette.ready([style]);
-  const { weights } = await studio.gallery.resolve(style);
-  const { batcher, stride } = studio;
   const work = { width: paint.width, height: paint.height };
-  const capacity = await measureCapacity({ batcher, stride, style: weights, work });
+  const { tier: first, capacity } = await openTier(studio, style, work);
   log.info({ ...capacity }, 'measured what this machine can do');
+  const lighter = paint.lighter ? await openLighter(studio, paint.lighter) : undefined;
+  const second = lighter && (await openTier(lighter, style, work));
+  const tiers: [Tier, ...Tier[]] = [first];
+  if (second) tiers.push({ ...second.tier, cost: capacity.fps / second.capacity.fps });
   const scaler = await openScaler();
   const sessions = new Sessions(
     {
       branch: {
-        ...{
-          batcher,
-          stride,
-          resample: scaler.resample,
-          workPixels: work.width * work.height,
-          adapt: paint.adapt,
-        },
+        ...{ tiers, resample: scaler.resample, workPixels: work.width * work.height, adapt: paint.adapt },
         onStep: (step, ms) => metrics.observeStage(step, ms / 1000),
         onLatency: (ms) => metrics.observeLatency(ms / 1000),
       },
-      palette,
-      model: studio.model.card.name,
       opening: {
         mix: mixOf([{ style, weight: 1 }]),
         ...{ strength: paint.strength, keepColor: 0, steady: 0, show: 'paint' },
@@ -142,8 +134,36 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
     async [Symbol.asyncDispose]() {
       await sessions[Symbol.asyncDispose]();
       await scaler[Symbol.asyncDispose]();
+      await lighter?.gallery[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A lighter model on the same engine, for when the machine cannot keep up. @throws NotFound, BadInput (model) */
+async function openLighter({ engine }: Studio, name: string): Promise<Studio> {
+  const [{ openModel }, { openGallery }] = await Promise.all([
+    import('../models/models.js'),
+    import('../models/gallery.js'),
+  ]);
+  const model = await openModel(name);
+  return new Studio(engine, model, openGallery({ model, engine }));
+}
+
+/** A model ready to paint streams with, and how fast it is. */
+async function openTier(
+  { model, batcher, stride, gallery }: Studio,
+  style: string,
+  work: Size,
+): Promise<{ readonly tier: Tier; readonly capacity: Capacity }> {
+  const [{ Palette }, { measureCapacity }] = await Promise.all([
+    import('../server/palette.js'),
+    import('../server/capacity.js'),
+  ]);
+  const palette = new Palette(async (name) => (await gallery.resolve(name)).weights);
+  const { weights } = await gallery.resolve(await openingStyle(gallery, style));
+  const capacity = await measureCapacity({ batcher, stride, style: weights, work });
+  await palette.ready([style]).catch(() => log.warn(`the model ${model.card.name} has no style ${style}`));
+  return { tier: { model: model.card.name, batcher, stride, palette, cost: 1 }, capacity };
 }
 
 /** Begins the streams that the settings name. One that cannot be fed is there all the same, with its card. */

@@ -1,11 +1,24 @@
-/** One step down from full size: the painter works on less. */
+/** One step down from full size with the best model: the painter works on less, or with less. */
 export interface Rung {
   /** Times of both sides of the work size. */
   readonly scale: number;
+  /** Which model: 0 is the one that is wanted, 1 a lighter one. */
+  readonly tier: number;
+  /** How long it takes, in times of the first rung. */
+  readonly cost: number;
 }
 
 /** From the full work size down to where strokes are still strokes: below half of it they turn into blocks. */
-export const RUNGS: readonly Rung[] = [{ scale: 1 }, { scale: 0.75 }, { scale: 0.625 }, { scale: 0.5 }];
+const SCALES = [1, 0.75, 0.625, 0.5];
+
+/** First smaller pictures, then lighter models. @param tiers how long each model takes, in times of the first. */
+export function rungsOf(tiers: readonly number[] = [1]): Rung[] {
+  const rungs = tiers.flatMap((times, tier) =>
+    SCALES.map((scale) => ({ scale, tier, cost: times * scale ** 2 })),
+  );
+  // A lighter model is of use where it saves time: its larger sizes take longer than what was tried before.
+  return rungs.filter(({ cost }, i) => rungs.slice(0, i).every((earlier) => cost < earlier.cost));
+}
 
 /** Frames a second that are enough: a source that brings more may lose some before the painter steps down. */
 const ENOUGH_FPS = 24;
@@ -42,15 +55,16 @@ export class Ladder {
   #patienceUp = PATIENCE_UP;
   #steppedUp = Number.NEGATIVE_INFINITY;
 
-  constructor(readonly rungs: readonly Rung[] = RUNGS) {}
+  constructor(readonly rungs: readonly Rung[] = rungsOf()) {}
 
   /** Index of the rung in use: 0 is the full size. */
   get rung(): number {
     return this.#rung;
   }
 
-  get scale(): number {
-    return this.rungs[this.#rung]!.scale;
+  /** What to paint at. */
+  get at(): Rung {
+    return this.rungs[this.#rung]!;
   }
 
   /** Learns from one painted frame. @returns whether the rung changed. */
@@ -63,7 +77,7 @@ export class Ladder {
   }
 
   #estimate(rung: number): number {
-    return this.#paintMs! * (this.rungs[rung]!.scale / this.scale) ** 2;
+    return (this.#paintMs! * this.rungs[rung]!.cost) / this.at.cost;
   }
 
   #wrong(budget: number, now: number): boolean {

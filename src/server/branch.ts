@@ -3,9 +3,9 @@ import { paddedSize, type Size } from '../models/pixels.js';
 import type { Batcher } from '../pipeline/batcher.js';
 import { Fanout, type Tap } from '../pipeline/fanout.js';
 import type { Frame } from '../pipeline/frame.js';
-import { Ladder } from '../pipeline/ladder.js';
+import { Ladder, rungsOf } from '../pipeline/ladder.js';
 import { type LiveCodec, type LiveSink, liveNow, type SoundPacket } from '../pipeline/live.js';
-import type { Look } from '../pipeline/look.js';
+import type { Look, Mood } from '../pipeline/look.js';
 import { Meter } from '../pipeline/meter.js';
 import { RateMeter } from '../pipeline/rate-meter.js';
 import { run } from '../pipeline/run.js';
@@ -14,11 +14,22 @@ import type { Stage } from '../pipeline/stage.js';
 import type { Resample } from '../pipeline/stages/resize.js';
 import { Stylize } from '../pipeline/stages/stylize.js';
 import { Window } from '../pipeline/window.js';
+import type { Palette } from './palette.js';
+
+/** A model at work: its painters, and the weights that it paints styles with. */
+export interface Tier {
+  readonly model: string;
+  readonly batcher: Batcher;
+  readonly stride: number;
+  readonly palette: Palette;
+  /** How long a picture takes, in times of the first tier's. */
+  readonly cost: number;
+}
 
 /** What every branch of every stream paints with. */
 export interface BranchParts {
-  readonly batcher: Batcher;
-  readonly stride: number;
+  /** The model that is wanted, then lighter ones for when the machine cannot keep up. */
+  readonly tiers: readonly [Tier, ...Tier[]];
   readonly resample: Resample;
   /** Pixels of a picture to paint at, at most. */
   readonly workPixels: number;
@@ -59,26 +70,32 @@ export class Branch implements AsyncDisposable {
   readonly #parts: BranchParts;
   readonly #tap: Tap;
   readonly #stop = new AbortController();
-  readonly #ladder = new Ladder();
+  readonly #ladder: Ladder;
+  readonly #stylizes = new Map<Tier, Stylize>();
   readonly #encodings = new Map<string, Encoding>();
   readonly #done: Promise<void>;
   #work: Size = { width: 0, height: 0 };
   #scale = 1;
+  #tier: Tier;
+  /** How the frame at hand shall look. */
+  #look: Look | undefined;
   #warm: AsyncDisposable | undefined;
 
   /**
-   * @param lookOf called once for each frame that is painted, in order.
+   * @param moodOf called once for each frame that is painted, in order.
    * @param onLoad told when the work size changed under load.
    */
   constructor(
     parts: BranchParts,
     tap: Tap,
-    lookOf: (frame: Frame) => Look,
+    moodOf: (frame: Frame) => Mood,
     readonly onLoad: () => void = () => {},
   ) {
     this.#parts = parts;
     this.#tap = tap;
-    this.#done = this.#run(lookOf);
+    this.#tier = parts.tiers[0];
+    this.#ladder = new Ladder(rungsOf(parts.tiers.map(({ cost }) => cost)));
+    this.#done = this.#run(moodOf);
   }
 
   /** Frames that were replaced by a newer one before they could be painted. */
@@ -93,6 +110,11 @@ export class Branch implements AsyncDisposable {
 
   get level(): number {
     return this.#ladder.rung;
+  }
+
+  /** The model that is painted with. */
+  get model(): string {
+    return this.#tier.model;
   }
 
   /** Size that is painted at. */
@@ -174,20 +196,38 @@ export class Branch implements AsyncDisposable {
     return shrink === 1 ? { width, height } : { width: side(width * shrink), height: side(height * shrink) };
   }
 
-  async #run(lookOf: (frame: Frame) => Look): Promise<void> {
-    const { batcher, stride, resample } = this.#parts;
-    await using stylize = new Stylize({
-      open: (size) => batcher.lease(size),
-      stride,
-      look: lookOf,
-      work: {
-        sizeFor: (frame) => {
-          this.#work = this.#sizeAt(frame, this.#scale);
-          return this.#work;
-        },
-        resample,
-      },
+  /** What paints with a tier, made when it is first needed. */
+  #stylize(tier: Tier): Stylize {
+    const known = this.#stylizes.get(tier);
+    if (known) return known;
+    const sizeFor = (frame: Size) => {
+      this.#work = this.#sizeAt(frame, this.#scale);
+      return this.#work;
+    };
+    const made = new Stylize({
+      open: (size) => tier.batcher.lease(size),
+      stride: tier.stride,
+      look: () => this.#look!,
+      work: { sizeFor, resample: this.#parts.resample },
     });
+    this.#stylizes.set(tier, made);
+    return made;
+  }
+
+  /** Paints as the next mood says, with the tier of the rung, or the first where that lacks a style. */
+  #paint(moodOf: (frame: Frame) => Mood): Stage {
+    return {
+      name: 'paint',
+      run: async (frame) => {
+        const mood = moodOf(frame);
+        const tier = this.#tier.palette.has(mood) ? this.#tier : this.#parts.tiers[0];
+        this.#look = tier.palette.look(mood);
+        return this.#stylize(tier).run(frame);
+      },
+    };
+  }
+
+  async #run(moodOf: (frame: Frame) => Mood): Promise<void> {
     const meter = new Meter((step, ms) => {
       if (step !== 'paint') return;
       this.paintMs.add(ms);
@@ -202,13 +242,14 @@ export class Branch implements AsyncDisposable {
       finish: () => this.painted.finish(),
       [Symbol.asyncDispose]: () => this.painted.finish(),
     };
-    const stages = [this.#tolerant(stylize)];
+    const stages = [this.#tolerant(this.#paint(moodOf))];
     try {
       await run({ source: this.#tap, stages, sink, signal: this.#stop.signal, meter });
     } catch (error) {
       if (!this.#stop.signal.aborted) log.error({ err: error }, 'a stream cannot be painted');
     } finally {
       await this.painted.finish();
+      for (const stylize of this.#stylizes.values()) await stylize[Symbol.asyncDispose]();
     }
   }
 
@@ -239,14 +280,15 @@ export class Branch implements AsyncDisposable {
 
   /** Readies the painter of the new rung beside the one at work, then changes over between two frames. */
   async #climb(frame: Size): Promise<void> {
-    const { scale } = this.#ladder;
-    const { batcher, stride } = this.#parts;
+    const { scale, tier: index } = this.#ladder.at;
+    const tier = this.#parts.tiers[index]!;
     try {
-      const warm = await batcher.lease(paddedSize(this.#sizeAt(frame, scale), stride, 32));
+      const warm = await tier.batcher.lease(paddedSize(this.#sizeAt(frame, scale), tier.stride, 32));
       await this.#warm?.[Symbol.asyncDispose]();
       this.#warm = warm;
       if (this.#stop.signal.aborted) await warm[Symbol.asyncDispose]();
       this.#scale = scale;
+      this.#tier = tier;
       this.#work = this.#sizeAt(frame, scale);
       this.onLoad();
     } catch (error) {

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { blank, paddedSize, type Size } from '../models/pixels.js';
 import type { Weights } from '../models/weights.js';
 import type { Batcher } from '../pipeline/batcher.js';
-import { RUNGS } from '../pipeline/ladder.js';
+import { rungsOf } from '../pipeline/ladder.js';
 
 /** How much this machine can do at once. */
 export interface Capacity {
@@ -62,7 +62,7 @@ export async function measureCapacity({ batcher, stride, style, work }: Capacity
     best = Math.min(best, performance.now() - began);
   }
   const fps = 1000 / Math.max(best, 0.1);
-  const smallest = RUNGS.at(-1)!.scale ** 2;
+  const smallest = rungsOf().at(-1)!.cost;
   return {
     viewers: Math.min(MOST, Math.max(FEWEST, viewers)),
     looks: Math.min(4 * availableParallelism(), Math.max(1, Math.floor(fps / smallest / LEAST_FPS))),

@@ -27,6 +27,11 @@ export class Palette {
     this.#stale.add(name);
   }
 
+  /** Whether all styles of a mood were made ready. */
+  has({ mix }: Mood): boolean {
+    return [...mix.keys()].every((name) => this.#weights.has(name));
+  }
+
   /** A mood in numbers; its styles were made ready. */
   look(mood: Mood): Look {
     return this.#mixer.look(mood);

@@ -13,7 +13,6 @@ import { Branch, type BranchParts, LINGER_MS } from './branch.js';
 import { type Base, Input, type Publication } from './input.js';
 import { Outputs } from './outputs.js';
 import type { OwnLook } from './own-look.js';
-import type { Palette } from './palette.js';
 import type {
   Change,
   Degraded,
@@ -29,8 +28,6 @@ import type {
 /** What sessions share: the painter, the styles, and what the server lets them do. */
 export interface SessionParts {
   readonly branch: BranchParts;
-  readonly palette: Palette;
-  readonly model: string;
   /** The look that streams begin with; its styles are ready. */
   readonly opening: Mood;
   readonly bitrate: { readonly min: number; readonly start: number; readonly max: number };
@@ -131,7 +128,7 @@ export class Session implements AsyncDisposable {
   async change(change: Change, id: string = randomUUID()): Promise<string> {
     const { cycle, atFrame, atTimestamp, ...rest } = change;
     const { style, strength, keepColor, steady, show } = rest;
-    await this.#parts.palette.ready([...namesOf(style), ...(cycle?.styles ?? [])]);
+    await this.#ready([...namesOf(style), ...(cycle?.styles ?? [])]);
     if (this.#performance.full) throw new Overloaded('Too many changes wait for their frame.');
     const plain = [style, strength, keepColor, steady, show].some((it) => it !== undefined);
     this.#performance.plan({
@@ -257,11 +254,10 @@ export class Session implements AsyncDisposable {
     this.#assertOpen();
     const open = this.#branches.get(MAIN);
     if (open) return open;
-    const { palette, branch } = this.#parts;
     const made = new Branch(
-      branch,
+      this.#parts.branch,
       this.#input.tap(),
-      (frame) => palette.look(this.#performance.next(frame)),
+      (frame) => this.#performance.next(frame),
       () => this.#load(),
     );
     this.#branches.set(MAIN, made);
@@ -269,14 +265,14 @@ export class Session implements AsyncDisposable {
   }
 
   async #ownBranch(own: OwnLook): Promise<Branch> {
-    const { opening, palette, branch, maxLooks } = this.#parts;
+    const { opening, branch, maxLooks } = this.#parts;
     const mood: Mood = {
       ...opening,
       ...(own.mix ? { mix: mixOf(own.mix) } : {}),
       ...(own.strength === undefined ? {} : { strength: own.strength }),
       ...(own.keepColor === undefined ? {} : { keepColor: own.keepColor }),
     };
-    await palette.ready(mood.mix.keys());
+    await this.#ready([...mood.mix.keys()]);
     this.#assertOpen();
     const key = JSON.stringify({ ...mood, mix: [...mood.mix].sort() });
     const open = this.#branches.get(key);
@@ -286,9 +282,16 @@ export class Session implements AsyncDisposable {
         hint: 'Watch it without a look of your own.',
         retryAfterS: 10,
       });
-    const made = new Branch(branch, this.#input.tap(), () => palette.look(mood));
+    const made = new Branch(branch, this.#input.tap(), () => mood);
     this.#branches.set(key, made);
     return made;
+  }
+
+  /** Readies styles for every model; a lighter one may lack some, and is not used for those. */
+  async #ready(names: readonly string[]): Promise<void> {
+    const [first, ...lighter] = this.#parts.branch.tiers;
+    await first.palette.ready(names);
+    await Promise.allSettled(lighter.map(({ palette }) => palette.ready(names)));
   }
 
   #assertOpen(): void {
@@ -343,7 +346,8 @@ export class Session implements AsyncDisposable {
     const { width, height } = branch?.work ?? { width: 0, height: 0 };
     const level = branch?.level ?? 0;
     const reason = `The painter cannot keep up: it paints at ${width}x${height}.`;
-    return { level, width, height, model: this.#parts.model, ...(level > 0 ? { reason } : {}) };
+    const model = branch?.model ?? this.#parts.branch.tiers[0].model;
+    return { level, width, height, model, ...(level > 0 ? { reason } : {}) };
   }
 
   #changed(): void {

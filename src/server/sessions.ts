@@ -78,7 +78,7 @@ export class Sessions implements AsyncDisposable {
 
   /** A style was added, replaced or removed: everyone hears of it. */
   restyle(name: string): void {
-    this.#parts.palette.forget(name);
+    for (const { palette } of this.#parts.branch.tiers) palette.forget(name);
     for (const session of this.#sessions.values()) session.restyled();
   }
 

@@ -83,6 +83,11 @@ const webrtc = z.strictObject({
 
 const paint = z.strictObject({
   model: z.string().min(1).max(1000).default('fast').describe('Model, by name or file.'),
+  lighter: z
+    .string()
+    .max(1000)
+    .default('')
+    .describe('Model to fall back on while smaller pictures alone do not help; empty: none.'),
   engine: z
     .string()
     .min(1)

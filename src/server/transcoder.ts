@@ -26,7 +26,7 @@ export interface Run {
 /** Runs a transcode to its end. @throws BadInput with what stood in the way, Interrupted. */
 export type Transcode = (run: Run) => Promise<void>;
 
-const PROGRAM = join(folders.package, 'bin', 'livebrush.js');
+const PROGRAM = join(folders.package, 'bin', 'livebrush.cjs');
 /** A child that does not end by itself when asked to is ended after this time, in milliseconds. */
 const PATIENCE_MS = 5000;
 /** Of 0 to 19: streams go first. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { encodePicture } from '../../src/models/picture.js';
 import { tinyModelFile } from '../models/tiny-model.js';
 
-const program = fileURLToPath(new URL('../../bin/livebrush.js', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/livebrush.cjs', import.meta.url));
 
 /** A folder of this test file with everything that painting needs, gone when the process ends. */
 export async function workshop(): Promise<{ folder: string; model: string; style: string; other: string }> {

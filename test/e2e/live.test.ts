@@ -356,7 +356,7 @@ describe('a performance', () => {
         const answer = await fetch(server.url + path);
         await writeFile(name!, new Uint8Array(await answer.arrayBuffer()));
       }
-      const program = fileURLToPath(new URL('../../bin/livebrush.js', import.meta.url));
+      const program = fileURLToPath(new URL('../../bin/livebrush.cjs', import.meta.url));
       const given = ['transcode', file!, again!, '--cues', list!, '--engine', 'identity'];
       await run(process.execPath, [program, ...given]);
 

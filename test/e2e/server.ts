@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../bin/livebrush.js', import.meta.url));
+const program = fileURLToPath(new URL('../../bin/livebrush.cjs', import.meta.url));
 
 /** A server as a person starts it, in a folder of its own. */
 export interface RunningServer {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Ladder } from '../../src/pipeline/ladder.js';
+import { Ladder, rungsOf } from '../../src/pipeline/ladder.js';
 
 /** Runs a machine that paints full size in `fullMs` for some seconds at the source's pace. */
 function runFor(
@@ -12,7 +12,7 @@ function runFor(
   const steps: number[] = [];
   let now = from * 1000;
   while (now < (from + seconds) * 1000) {
-    const paintMs = fullMs * ladder.scale ** 2;
+    const paintMs = fullMs * ladder.at.cost;
     now += Math.max(paintMs, intervalMs);
     if (ladder.observe({ paintMs, intervalMs, now })) steps.push(ladder.rung);
   }
@@ -29,7 +29,7 @@ describe('the ladder', () => {
     const ladder = new Ladder();
     const { steps } = runFor(ladder, 60, 100);
     expect(steps).toHaveLength(1);
-    expect(100 * ladder.scale ** 2).toBeLessThan(40);
+    expect(100 * ladder.at.cost).toBeLessThan(40);
   });
 
   it('does not step down for a hiccup shorter than its patience', () => {
@@ -47,6 +47,27 @@ describe('the ladder', () => {
     expect(low).toBeGreaterThan(0);
     const { steps } = runFor(ladder, 60, 20, end);
     expect(steps).toEqual(Array.from({ length: low }, (_, i) => low - 1 - i));
+  });
+
+  it('goes on to a lighter model where the smallest picture is still too much', () => {
+    const rungs = rungsOf([1, 0.3]);
+    expect(rungs.map(({ scale, tier }) => [tier, scale])).toEqual([
+      ...[
+        [0, 1],
+        [0, 0.75],
+        [0, 0.625],
+        [0, 0.5],
+      ],
+      ...[
+        [1, 0.75],
+        [1, 0.625],
+        [1, 0.5],
+      ],
+    ]);
+    const ladder = new Ladder(rungs);
+    runFor(ladder, 30, 250);
+    expect(ladder.at.tier).toBe(1);
+    expect(250 * ladder.at.cost).toBeLessThan(40);
   });
 
   it('lets a fast source lose frames rather than size, as long as enough are left', () => {

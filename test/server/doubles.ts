@@ -105,9 +105,10 @@ export function parts(over: Partial<SessionParts> = {}, pause: () => Promise<voi
   });
   const resample = async (_: Pixels, to: Size) => blank(to);
   const made: SessionParts = {
-    branch: { batcher, stride: 4, resample, workPixels: 1e6, adapt: false },
-    palette,
-    model: 'adding',
+    branch: {
+      tiers: [{ model: 'adding', batcher, stride: 4, palette, cost: 1 }],
+      ...{ resample, workPixels: 1e6, adapt: false },
+    },
     opening: {
       mix: mixOf([{ style: 'p10', weight: 1 }]),
       strength: 1,
@@ -129,7 +130,7 @@ export function parts(over: Partial<SessionParts> = {}, pause: () => Promise<voi
 /** Waits until something holds. @throws when it does not within some seconds. */
 export async function until(what: () => unknown, why = 'what was waited for'): Promise<void> {
   const end = performance.now() + 10_000;
-  while (!what()) {
+  while (!(await what())) {
     if (performance.now() > end) throw new Error(`${why} did not happen`);
     await sleep(5);
   }

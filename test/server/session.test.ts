@@ -4,9 +4,11 @@ import { Conflict, NotFound, Overloaded, Usage } from '../../src/errors.js';
 import { LiveDecoder } from '../../src/pipeline/codec/live-decode.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
 import { depacketizer } from '../../src/pipeline/rtp/index.js';
+import { Palette } from '../../src/server/palette.js';
 import type { ServerMessage } from '../../src/server/protocol.js';
 import { Session, type SessionParts } from '../../src/server/session.js';
 import { Sessions } from '../../src/server/sessions.js';
+import { adding } from '../pipeline/doubles.js';
 import { FakeSource, FakeViewer, parts, until } from './doubles.js';
 
 type Applied = Extract<ServerMessage, { type: 'applied' }>;
@@ -223,6 +225,25 @@ describe('a session', () => {
     }, 'an exact count');
     expect(session.stats().frames.dropped.busy).toBeGreaterThan(5);
     expect(session.stats().latency.p95).toBeLessThan(2000);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it('falls back on a lighter model while the machine cannot keep up, and says so', async () => {
+    const heavy = parts({}, () => sleep(60)).parts.branch;
+    const light = parts().parts.branch.tiers[0];
+    const palette = new Palette(async () => adding(50));
+    const tiers = [heavy.tiers[0], { ...light, model: 'light', palette, cost: 0.01 }] as const;
+    const { session } = await open({ branch: { ...heavy, tiers: [...tiers], adapt: true } });
+    await heavy.tiers[0].palette.ready(['p10']);
+    await palette.ready(['p10']);
+    const source = new FakeSource();
+    session.publish(source);
+    using _seat = await session.watch('h264', new FakeViewer());
+    const fed = setInterval(() => source.show(100), 20);
+    await until(() => session.info().degraded.model === 'light', 'the lighter model');
+    await until(async () => (await session.snapshot())?.data[0] === 150, 'its painting');
+    expect(session.info().degraded.reason).toContain('cannot keep up');
+    clearInterval(fed);
     await session[Symbol.asyncDispose]();
   });
 
