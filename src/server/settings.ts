@@ -97,7 +97,7 @@ const paint = z.strictObject({
   style: z
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'is not the name of a style')
-    .default('wave')
+    .default('scream')
     .describe('Style that streams begin with.'),
   strength: unit.default(1).describe('Strength that streams begin with.'),
   width: side.default(640).describe('Box that live pictures are painted in, in pixels; the shape is kept.'),

@@ -174,7 +174,7 @@ describe.skipIf(!chromium)(`the live server, in a browser${why}`, () => {
         using painting = await stylize.run(input);
         return { data: painting.data, ...size };
       };
-      const expected = await paint('wave');
+      const expected = await paint('scream');
 
       const context = await browser.newContext();
       const page = await context.newPage();
@@ -189,7 +189,7 @@ describe.skipIf(!chromium)(`the live server, in a browser${why}`, () => {
       }, 'the painting');
       // What is not painted, or painted in another style, is far from it: the test can fail.
       expect(difference(still, expected)).toBeGreaterThan(40);
-      expect(difference(painted, await paint('scream'))).toBeGreaterThan(30);
+      expect(difference(painted, await paint('wave'))).toBeGreaterThan(30);
       const { input: from, live } = await server.json<StreamInfo>('/api/streams/stage');
       expect([live, from.kind, from.width]).toEqual([true, 'whip', size.width]);
       await page.getByRole('button', { name: 'Stop' }).first().click();
