@@ -52,6 +52,9 @@ const IDLE_MS = 100;
 /** One stream: what comes in, how it looks, who watches. */
 export class Session implements AsyncDisposable {
   readonly name: string;
+  /** Resolves when the stream is over; whoever still watches may go. */
+  readonly closed: Promise<void>;
+  #over: () => void = () => {};
   readonly #parts: SessionParts;
   readonly #input: Input;
   readonly #performance: Performance;
@@ -66,6 +69,9 @@ export class Session implements AsyncDisposable {
 
   constructor(name: string, parts: SessionParts) {
     this.name = name;
+    this.closed = new Promise((resolve) => {
+      this.#over = resolve;
+    });
     this.#parts = parts;
     this.#performance = new Performance(parts.opening, (applied) => this.#applied(applied));
     this.#input = new Input({
@@ -368,6 +374,7 @@ export class Session implements AsyncDisposable {
     await Promise.all([...this.#branches.values()].map((branch) => branch[Symbol.asyncDispose]()));
     this.#branches.clear();
     this.#listeners.clear();
+    this.#over();
   }
 }
 

@@ -11,6 +11,8 @@ import { addWish, type OfferRequest, type Opened, type WishOptions } from './wis
 export interface WatchSessions {
   find(name: string):
     | {
+        /** Resolves when the stream is over. */
+        readonly closed?: Promise<void>;
         /** @throws NotFound (style), Overloaded */
         watch(codec: LiveCodec, viewer: Viewer, look?: OwnLook): Promise<Disposable>;
       }
@@ -55,7 +57,9 @@ async function open(options: WhepOptions, { stream, text, client, query }: Offer
   const offer = readOffer(text, { part: 'read', client, tcp: peers.settings.tcp });
   const { it, peer, answer } = await peers.watch(offer);
   try {
-    const seat = await streamOf(options, stream).watch(offer.codec, it, look);
+    const session = streamOf(options, stream);
+    const seat = await session.watch(offer.codec, it, look);
+    void session.closed?.then(() => peer.close('The stream is over.'));
     return { peer, answer, left: peer.closed.then(() => seat[Symbol.dispose]()) };
   } catch (error) {
     await peer.close('The stream did not take it.');
