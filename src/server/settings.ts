@@ -201,12 +201,6 @@ export const settings = z.strictObject({
   recordings: z
     .strictObject({ folder: folder.describe("Where recordings go; empty: below the user's data folder.") })
     .prefault({}),
-  hls: z
-    .strictObject({
-      segmentMs: z.int().min(500).max(10_000).default(2000).describe('Length of a segment.'),
-      segments: z.int().min(3).max(20).default(6).describe('Segments in the playlist.'),
-    })
-    .prefault({}),
   osc: z
     .strictObject({
       enabled: z.boolean().default(false).describe('Whether to take changes of the look as OSC over UDP.'),
