@@ -92,7 +92,10 @@ export class PublishingPeer {
   }
 
   #report({ dtlsTransport }: Werift.RTCRtpReceiver): void {
-    for (const packet of this.#feedback?.build() ?? []) {
+    // The first sequence number is told before its packet, so the SSRC is known only now; and it may change.
+    if (!this.#feedback || this.#pictureSsrc === 0) return;
+    this.#feedback.media = this.#pictureSsrc;
+    for (const packet of this.#feedback.build()) {
       const bytes = Buffer.from(packet.buffer, packet.byteOffset, packet.byteLength);
       dtlsTransport.sendRtcp([{ serialize: () => bytes } as Werift.RtcpPacket]).catch(() => {});
     }

@@ -30,7 +30,8 @@ interface Report {
  */
 export class TwccFeedback {
   readonly #sender: number;
-  readonly #media: number;
+  /** SSRC of a stream that we receive: senders leave feedback aside whose SSRC is none of theirs. */
+  media: number;
   readonly #unwrap = new Unwrapper(16);
   readonly #arrivals = new Map<number, number>();
   #newest = Number.NEGATIVE_INFINITY;
@@ -38,10 +39,10 @@ export class TwccFeedback {
   #from: number | undefined;
   #count = 0;
 
-  /** `sender` is the SSRC that our RTCP carries, `media` one of those that we receive. */
+  /** `sender` is the SSRC that our RTCP carries. */
   constructor(sender: number, media: number) {
     this.#sender = sender;
-    this.#media = media;
+    this.media = media;
   }
 
   /** A packet came in at `arrival`, in microseconds of any clock that does not go back. */
@@ -118,7 +119,7 @@ export class TwccFeedback {
     view.setUint8(1, 205);
     view.setUint16(2, packet.length / 4 - 1);
     view.setUint32(4, this.#sender);
-    view.setUint32(8, this.#media);
+    view.setUint32(8, this.media);
     view.setUint16(12, base & 0xffff);
     view.setUint16(14, symbols.length);
     // 24 bits of reference time, 8 of the count of feedback packets.

@@ -42,6 +42,13 @@ function parse(packet: Uint8Array) {
 }
 
 describe('transport-wide feedback', () => {
+  it('names the stream that is known by the time it is told, not by the first packet', () => {
+    const feedback = new TwccFeedback(1, 0);
+    feedback.received(7, 1_000_000);
+    feedback.media = 0x1234_5678;
+    expect(parse(feedback.build()[0]!).media).toBe(0x1234_5678);
+  });
+
   it('tells who came when, and who did not', () => {
     const feedback = new TwccFeedback(0xdead_beef, 0x1234_5678);
     for (const [sequence, arrival] of [
