@@ -41,6 +41,16 @@ function optionsOf(args) {
   return { ...values, width, height, ...numbers };
 }
 
+/** Waits until the camera is in. @throws when that takes too long */
+async function arrived(server) {
+  for (let tries = 0; tries < 150; tries++) {
+    const { input, live } = await server.json(`/api/streams/${STREAM}`);
+    if (live && input.kind === 'whip' && input.fps > 0) return;
+    await sleep(200);
+  }
+  throw new Error('The camera did not reach the server within half a minute.');
+}
+
 /** Publishes the page's camera as a person does, and turns the mark on. */
 async function openPanel(browser, server, { width, height, fps, sound, codec }) {
   const context = await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 800 } });
@@ -51,6 +61,7 @@ async function openPanel(browser, server, { width, height, fps, sound, codec }) 
   await page.addInitScript(prepare, { width, height, fps, sound, settings });
   await page.goto(`${server.url}/?stream=${STREAM}`);
   await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+  await arrived(server);
   await page.waitForFunction(() => document.querySelector('video.painted')?.videoWidth > 0);
   await page.getByRole('tab', { name: 'Numbers' }).click();
   await page.getByLabel('Measure glass to glass').check();
@@ -110,7 +121,7 @@ function framesOf({ seen: from, stats: first }, { seen: to, stats: last }) {
     },
     dropped: Object.fromEntries(dropped.map(([why, n]) => [why, n - (first.frames.dropped[why] ?? 0)])),
     shown: to.shown,
-    sent: { size: to.sent, kbps: to.kbps, limitedS: limits },
+    sent: { size: to.sent, kbps: to.kbps, lineKbps: to.line, limitedS: limits },
   };
 }
 
@@ -182,7 +193,7 @@ const rows = (result) => {
   return [
     ['engine', `${result.engine}, ${result.model}`],
     ['camera', `${result.options.size} at ${result.options.fps}, ${result.options.codec}`],
-    ['sent by the browser', `${result.sent.size}, ${result.sent.kbps} kbit/s`],
+    ['sent by the browser', `${result.sent.size}, ${result.sent.kbps} of ${result.sent.lineKbps} kbit/s`],
     ['seconds that it was limited by', result.sent.limitedS],
     ['painted at (sizes in that time)', server.work],
     ['shown', result.shown],

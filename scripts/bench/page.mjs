@@ -74,10 +74,12 @@ export function watch() {
 export async function count() {
   const { peers, drawn, seen, ages, gaps, video } = window.bench;
   const sum = { published: 0, encodeS: 0, decoded: 0, decodeS: 0, waitS: 0, waited: 0, lost: 0, freezes: 0 };
-  let [sent, limits, kbps] = ['', {}, 0];
+  let [sent, limits, kbps, line] = ['', {}, 0, undefined];
   for (const peer of peers) {
     if (peer.connectionState === 'closed') continue;
     for (const stat of (await peer.getStats()).values()) {
+      if (stat.availableOutgoingBitrate !== undefined)
+        line = Math.round(stat.availableOutgoingBitrate / 1000);
       if (stat.kind !== 'video') continue;
       if (stat.type === 'outbound-rtp') {
         sum.published += stat.framesEncoded ?? 0;
@@ -102,6 +104,7 @@ export async function count() {
     sent,
     limits,
     kbps,
+    line,
     drawn,
     seen,
     ages: ages.splice(0),
