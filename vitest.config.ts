@@ -1,13 +1,39 @@
 import { defineConfig } from 'vitest/config';
 
+/** Tests in a browser want the machine for themselves: Chromium, the painter and ffmpeg share it then already. */
+const browser = ['test/e2e/*.test.ts', 'test/web/panel.test.ts'];
+
+const common = {
+  pool: 'forks' as const,
+  hookTimeout: 120_000,
+};
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: ['test/setup.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    projects: [
+      {
+        test: {
+          ...common,
+          name: 'units',
+          include: ['test/**/*.test.ts'],
+          exclude: browser,
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'browser',
+          include: browser,
+          maxWorkers: 1,
+          testTimeout: 240_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

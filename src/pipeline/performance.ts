@@ -1,5 +1,5 @@
 import { beginCue, type Cue, type CueChange, type CueState, moodAt, openCues } from './cues.js';
-import type { Mood } from './look.js';
+import type { Mix, Mood } from './look.js';
 
 /** A change of the look that waits for its frame. */
 export interface PlannedChange {
@@ -120,13 +120,16 @@ export class Performance {
    */
   cues(from: number, to = Number.POSITIVE_INFINITY): Cue[] {
     const played = this.#log.filter(({ timestamp }) => timestamp < to);
-    const later = played.findIndex(({ timestamp }) => timestamp > from);
-    const split = later < 0 ? played.length : later;
+    const next = played.findIndex(({ timestamp }) => timestamp > from);
+    const split = next < 0 ? played.length : next;
     const opening = this.#standing(played.slice(0, split), from);
-    const rest = played.slice(split).map(({ timestamp, change }) => {
+    const later = played.slice(split);
+    const cuts = new Set(later.filter(({ change }) => change.fadeMs === 0).map(({ timestamp }) => timestamp));
+    const rest = later.map(({ timestamp, change }) => {
       const at = (timestamp - from) / 1e6;
-      // A fade counts from its own time, which has to be exact; it begins with the old look, on any frame nearby.
-      return { at: change.fadeMs > 0 ? at : Math.max(0, at - EARLY_S), ...change };
+      // A fade counts from its own time, which has to be exact: it begins with the old look, on any frame nearby.
+      // Changes of one frame stay together, though, so that they keep their order.
+      return { at: cuts.has(timestamp) ? Math.max(0, at - EARLY_S) : at, ...change };
     });
     return [...opening, ...rest];
   }
@@ -135,13 +138,7 @@ export class Performance {
   #standing(before: readonly Played[], from: number): Cue[] {
     let state = openCues([], this.#opening);
     for (const { timestamp, change } of before) state = beginCue(state, change, timestamp);
-    const now = cueOf(moodAt(state, from));
-    const goal = moodAt(state, Number.POSITIVE_INFINITY);
-    const left = before.map(
-      ({ timestamp, change }) => change.fadeMs - (timestamp > from ? 0 : (from - timestamp) / 1000),
-    );
-    const fadeMs = Math.max(0, ...left);
-    return [{ at: 0, ...now }, ...(fadeMs > 0 ? [{ at: 0, ...cueOf(goal), fadeMs }] : [])];
+    return [{ at: 0, ...cueOf(moodAt(state, from)) }, ...fadesLeft(state, from)];
   }
 
   #due({ atFrame, atTimestamp }: PlannedChange): boolean {
@@ -182,7 +179,19 @@ export class Performance {
 }
 
 /** A mood as what a cue changes: all of it. */
-function cueOf({ mix, ...rest }: Mood): CueChange {
-  const style = [...mix].filter(([, share]) => share > 0).map(([name, weight]) => ({ style: name, weight }));
-  return { style, ...rest, fadeMs: 0 };
+const cueOf = ({ mix, ...rest }: Mood): CueChange => ({ style: styleOf(mix), ...rest, fadeMs: 0 });
+
+const styleOf = (mix: Mix) =>
+  [...mix].filter(([, share]) => share > 0).map(([style, weight]) => ({ style, weight }));
+
+/** What is left of the fades under way at a time, as cues at 0: a part of a straight line is one. */
+function fadesLeft({ mix, strength, keepColor, steady }: CueState, time: number): Cue[] {
+  const left = ({ startUs, fadeUs }: { startUs: number; fadeUs: number }) => (startUs + fadeUs - time) / 1000;
+  const fades = [
+    { fadeMs: left(mix), style: styleOf(mix.to) },
+    { fadeMs: left(strength), strength: strength.to },
+    { fadeMs: left(keepColor), keepColor: keepColor.to },
+    { fadeMs: left(steady), steady: steady.to },
+  ];
+  return fades.filter(({ fadeMs }) => fadeMs > 0).map((fade) => ({ at: 0, ...fade }));
 }

@@ -108,7 +108,7 @@ describe('a performance', () => {
           for (const [name, share] of live[i]!.mix) expect(mood.mix.get(name) ?? 0).toBeCloseTo(share, 1);
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 500 },
     );
   });
 

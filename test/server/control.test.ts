@@ -72,6 +72,8 @@ describe('the control socket', () => {
     const source = new FakeSource();
     const session = sessions.open('stage');
     session.publish(source);
+    // With a frame there is no card, whose frames would be the next ones too.
+    source.show(100);
     using _seat = await session.watch('h264', new FakeViewer());
     one.say({ type: 'change', id: 'c1', style: 'p40', strength: 0.5 });
     await until(() => one.of('accepted').length === 1, 'the acceptance');

@@ -117,7 +117,7 @@ export function parts(over: Partial<SessionParts> = {}, pause: () => Promise<voi
       show: 'paint',
     },
     bitrate: { min: 1e5, start: 5e5, max: 1e6 },
-    card: () => new FakeCard(),
+    card: () => new FakeSource(),
     base: async () => ({ kind: 'demo', open: async () => new FakeCard() }),
     checkOutput: async () => {},
     folders: { recordings: '', hls: '' },

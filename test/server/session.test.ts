@@ -9,7 +9,7 @@ import type { ServerMessage } from '../../src/server/protocol.js';
 import { Session, type SessionParts } from '../../src/server/session.js';
 import { Sessions } from '../../src/server/sessions.js';
 import { adding } from '../pipeline/doubles.js';
-import { FakeSource, FakeViewer, parts, until } from './doubles.js';
+import { FakeCard, FakeSource, FakeViewer, parts, until } from './doubles.js';
 
 type Applied = Extract<ServerMessage, { type: 'applied' }>;
 
@@ -165,7 +165,7 @@ describe('a session', () => {
   });
 
   it('shows viewers a card while the publisher is gone, on the same seat, and the picture when it returns', async () => {
-    const { session } = await open();
+    const { session } = await open({ card: () => new FakeCard() });
     const viewer = new FakeViewer();
     using _seat = await session.watch('h264', viewer);
     const first = new FakeSource();

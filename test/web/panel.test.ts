@@ -194,7 +194,7 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     mock.cut();
     await page.getByRole('alert').waitFor();
     await page.getByRole('alert').waitFor({ state: 'detached' });
-    expect(mock.heard.filter(({ type }) => type === 'stats').length).toBeGreaterThan(hellos);
+    await expect.poll(() => mock.heard.filter(({ type }) => type === 'stats').length).toBeGreaterThan(hellos);
     await page.context().close();
   });
 
