@@ -201,6 +201,12 @@ function told(name, { holds, after, frames, ...found }) {
     [name, found.count, words[name](), holds],
     ['', '', `nothing left after ${after.seconds} s${left}`, after.holds],
     ['', '', `${frames.in} frames = ${frames.painted} painted + ${frames.dropped} dropped`, frames.holds],
+    [
+      '',
+      '',
+      `memory: heap ${after.now.heapMB}, external ${after.now.externalMB}, resident ${after.now.rssMB} MB`,
+      '',
+    ],
   ];
 }
 

@@ -46,6 +46,8 @@ export async function resourcesOf(server) {
     timers: active('Timeout'),
     files: all.get('process_open_fds') ?? 0,
     frames: all.get('livebrush_frames_alive') ?? 0,
+    heapMB: Math.round((all.get('nodejs_heap_size_used_bytes') ?? 0) / 1e6),
+    externalMB: Math.round((all.get('nodejs_external_memory_bytes') ?? 0) / 1e6),
     rssMB: Math.round((all.get('process_resident_memory_bytes') ?? 0) / 1e6),
   };
 }
