@@ -4,7 +4,7 @@ import type { Batcher } from '../pipeline/batcher.js';
 import { Fanout, type Tap } from '../pipeline/fanout.js';
 import type { Frame } from '../pipeline/frame.js';
 import { Ladder, rungsOf } from '../pipeline/ladder.js';
-import { type LiveCodec, type LiveSink, liveNow, type SoundPacket } from '../pipeline/live.js';
+import { liveNow } from '../pipeline/live.js';
 import type { Look, Mood } from '../pipeline/look.js';
 import { Meter } from '../pipeline/meter.js';
 import { RateMeter } from '../pipeline/rate-meter.js';
@@ -14,6 +14,7 @@ import type { Stage } from '../pipeline/stage.js';
 import type { Resample } from '../pipeline/stages/resize.js';
 import { Stylize } from '../pipeline/stages/stylize.js';
 import { Window } from '../pipeline/window.js';
+import { type EncoderParts, Encoders } from './encoders.js';
 import type { Palette } from './palette.js';
 
 /** A model at work: its painters, and the weights that it paints styles with. */
@@ -27,7 +28,7 @@ export interface Tier {
 }
 
 /** What every branch of every stream paints with. */
-export interface BranchParts {
+export interface BranchParts extends EncoderParts {
   /** The model that is wanted, then lighter ones for when the machine cannot keep up. */
   readonly tiers: readonly [Tier, ...Tier[]];
   readonly resample: Resample;
@@ -35,35 +36,19 @@ export interface BranchParts {
   readonly workPixels: number;
   /** Whether to step down under load. */
   readonly adapt: boolean;
-  /** Told of each step's time, for the metrics. */
-  readonly onStep?: (step: string, ms: number) => void;
-  /** Told how long each frame was in here, from its arrival to its packets' leaving. */
-  readonly onLatency?: (ms: number) => void;
-}
-
-/** An encoder that viewers of one look share. */
-interface Encoding {
-  readonly sink: LiveSink & { readonly stats?: { readonly target: number } };
-  readonly stop: AbortController;
-  readonly done: Promise<void>;
-  viewers: number;
 }
 
 /** Frames of a source that comes at less than this are told apart from pauses, in milliseconds. */
 const LONGEST_INTERVAL = 200;
-/** How long an encoder, or a branch, outlives its last viewer, who may just reload the page. */
-export const LINGER_MS = 3000;
-
 /** Rounds to what nets like: multiples of 8 keep most strides without padding. */
 const side = (length: number) => Math.max(32, Math.round(length / 8) * 8);
 
 /** One look of one stream: paints every frame it can, and shares the paintings. */
 export class Branch implements AsyncDisposable {
   readonly painted = new Fanout();
+  /** Its paintings as packets, for viewers. */
+  readonly encoders: Encoders;
   readonly paintMs = new Window();
-  readonly encodeMs = new Window();
-  /** From a frame's arrival here to its packets' leaving, in milliseconds. */
-  readonly latencyMs = new Window();
   readonly rate = new RateMeter();
   /** Frames that were painted, that came while a newer one waited, and that an engine failed on. */
   readonly counts = { painted: 0, failed: 0 };
@@ -72,7 +57,6 @@ export class Branch implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #ladder: Ladder;
   readonly #stylizes = new Map<Tier, Stylize>();
-  readonly #encodings = new Map<string, Encoding>();
   readonly #done: Promise<void>;
   #work: Size = { width: 0, height: 0 };
   #scale = 1;
@@ -94,6 +78,7 @@ export class Branch implements AsyncDisposable {
     this.#parts = parts;
     this.#tap = tap;
     this.#tier = parts.tiers[0];
+    this.encoders = new Encoders(this.painted, parts);
     this.#ladder = new Ladder(rungsOf(parts.tiers.map(({ cost }) => cost)));
     this.#done = this.#run(moodOf);
   }
@@ -120,74 +105,6 @@ export class Branch implements AsyncDisposable {
   /** Size that is painted at. */
   get work(): Size {
     return this.#work;
-  }
-
-  /** Those who share encoders. */
-  get viewers(): number {
-    return [...this.#encodings.values()].reduce((sum, { viewers }) => sum + viewers, 0);
-  }
-
-  /** Bits a second that its encoders aim at, together. */
-  get bitrate(): number {
-    return [...this.#encodings.values()].reduce((sum, { sink }) => sum + (sink.stats?.target ?? 0), 0);
-  }
-
-  /** The encoder of a codec, opened by the first who asks. Each call is one viewer, until disposed. */
-  share<Sink extends LiveSink>(codec: LiveCodec, open: () => Sink): { readonly sink: Sink } & Disposable {
-    const encoding = this.#encodings.get(codec) ?? this.#encode(codec, open());
-    encoding.viewers++;
-    let left = false;
-    const leave = () => {
-      if (left) return;
-      left = true;
-      encoding.viewers--;
-      setTimeout(() => {
-        if (encoding.viewers === 0) this.#close(codec, encoding);
-      }, LINGER_MS).unref();
-    };
-    return { sink: encoding.sink as Sink, [Symbol.dispose]: leave };
-  }
-
-  sound(packet: SoundPacket): void {
-    for (const { sink } of this.#encodings.values()) sink.sound(packet);
-  }
-
-  #encode(codec: LiveCodec, sink: Encoding['sink']): Encoding {
-    const stop = new AbortController();
-    const signal = AbortSignal.any([stop.signal, this.#stop.signal]);
-    const meter = new Meter((step, ms) => {
-      if (step !== 'encode') return;
-      this.encodeMs.add(ms);
-      this.#parts.onStep?.('encode', ms);
-    });
-    const timed: FrameSink = {
-      write: async (frame) => {
-        const { timestamp } = frame;
-        await sink.write(frame);
-        const ms = (liveNow() - timestamp) / 1000;
-        this.latencyMs.add(ms);
-        this.#parts.onLatency?.(ms);
-      },
-      finish: () => sink.finish(),
-      [Symbol.asyncDispose]: () => sink[Symbol.asyncDispose](),
-    };
-    const source = this.painted.tap({ primed: true });
-    const done = run({ source, stages: [], sink: timed, signal, meter })
-      .catch((error: unknown) => {
-        if (!signal.aborted) log.error({ err: error }, 'an encoder broke');
-      })
-      .finally(async () => {
-        if (this.#encodings.get(codec)?.sink === sink) this.#encodings.delete(codec);
-        await sink[Symbol.asyncDispose]();
-      });
-    const encoding = { sink, stop, done, viewers: 0 };
-    this.#encodings.set(codec, encoding);
-    return encoding;
-  }
-
-  #close(codec: string, encoding: Encoding): void {
-    if (this.#encodings.get(codec) === encoding) this.#encodings.delete(codec);
-    encoding.stop.abort();
   }
 
   /** The size to paint a frame at: no larger than wished, less under load. */
@@ -299,7 +216,7 @@ export class Branch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
     await this.#done;
-    await Promise.all([...this.#encodings.values()].map(({ done }) => done));
+    await this.encoders[Symbol.asyncDispose]();
     await this.#warm?.[Symbol.asyncDispose]();
     this.#warm = undefined;
     await this.#tap[Symbol.asyncDispose]();

@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { LivebrushError, Overloaded } from '../errors.js';
+import { Overloaded } from '../errors.js';
 import { log } from '../log.js';
 import type { Pixels } from '../models/pixels.js';
 import type { Cue } from '../pipeline/cues.js';
 import type { LiveCodec, LiveSource } from '../pipeline/live.js';
 import { liveNow } from '../pipeline/live.js';
-import { type Mood, mixOf } from '../pipeline/look.js';
+import type { Mood } from '../pipeline/look.js';
 import { type AppliedChange, Performance } from '../pipeline/performance.js';
 import type { Viewer } from '../pipeline/sinks/webrtc.js';
 import { WebrtcSink } from '../pipeline/sinks/webrtc.js';
-import { Branch, type BranchParts, LINGER_MS } from './branch.js';
+import type { BranchParts } from './branch.js';
+import { Branches } from './branches.js';
 import { type Base, Input, type Publication } from './input.js';
 import { Outputs } from './outputs.js';
 import type { OwnLook } from './own-look.js';
@@ -45,7 +46,6 @@ export interface SessionParts {
 
 type Listen = (message: ServerMessage) => void;
 
-const MAIN = 'main';
 /** How often changes take effect while nothing is painted, since nobody looks, in milliseconds. */
 const IDLE_MS = 100;
 
@@ -59,13 +59,10 @@ export class Session implements AsyncDisposable {
   readonly #input: Input;
   readonly #performance: Performance;
   readonly #outputs: Outputs;
-  readonly #branches = new Map<string, Branch>();
+  readonly #branches: Branches;
   readonly #listeners = new Set<Listen>();
   readonly #idle: NodeJS.Timeout;
-  #closing: NodeJS.Timeout | undefined;
   #closed = false;
-  /** Counts of main branches that are over. */
-  readonly #past = { in: 0, painted: 0, failed: 0, busy: 0 };
 
   constructor(name: string, parts: SessionParts) {
     this.name = name;
@@ -81,16 +78,23 @@ export class Session implements AsyncDisposable {
         this.#changed();
       },
     });
+    this.#branches = new Branches({
+      ...{ parts: parts.branch, input: this.#input, opening: parts.opening, most: parts.maxLooks },
+      moodOf: (frame) => this.#performance.next(frame),
+      keepMain: () => this.#outputs.paint,
+      onLoad: () => this.#load(),
+      onChange: () => this.#changed(),
+    });
     this.#outputs = new Outputs({
       stream: name,
-      tap: (what) => (what === 'source' ? this.#input.tap() : this.#main().painted.tap({ primed: false })),
+      tap: (what) => (what === 'source' ? this.#input.tap() : this.#branches.main().painted.tap()),
       onSound: (take) => this.#input.onSound(take),
       cues: (from, to) => this.#performance.cues(from, to),
       folders: parts.folders,
       onChange: () => this.#changed(),
     });
     this.#input.onSound((packet) => {
-      for (const branch of this.#branches.values()) branch.sound(packet);
+      for (const { encoders } of this.#branches.all) encoders.sound(packet);
     });
     this.#idle = setInterval(() => this.#tick(), IDLE_MS);
     this.#idle.unref();
@@ -102,7 +106,7 @@ export class Session implements AsyncDisposable {
   }
 
   get viewers(): number {
-    return [...this.#branches.values()].reduce((sum, { viewers }) => sum + viewers, 0);
+    return this.#branches.viewers;
   }
 
   /** Takes a publisher's source over. @throws Conflict while another one publishes. */
@@ -116,8 +120,8 @@ export class Session implements AsyncDisposable {
    */
   async watch(codec: LiveCodec, viewer: Viewer, own?: OwnLook): Promise<Disposable> {
     this.#parts.admitViewer?.();
-    const branch = own ? await this.#ownBranch(own) : this.#main();
-    const shared = branch.share(codec, () => new WebrtcSink({ codec, bitrate: this.#parts.bitrate }));
+    const { encoders } = own ? await this.#branches.own(own) : this.#branches.main();
+    const shared = encoders.share(codec, () => new WebrtcSink({ codec, bitrate: this.#parts.bitrate }));
     const seat = shared.sink.join(viewer);
     this.#changed();
     return {
@@ -125,7 +129,7 @@ export class Session implements AsyncDisposable {
         seat[Symbol.dispose]();
         shared[Symbol.dispose]();
         this.#changed();
-        this.#tidyLater();
+        this.#branches.tidyLater();
       },
     };
   }
@@ -134,7 +138,7 @@ export class Session implements AsyncDisposable {
   async change(change: Change, id: string = randomUUID()): Promise<string> {
     const { cycle, atFrame, atTimestamp, ...rest } = change;
     const { style, strength, keepColor, steady, show } = rest;
-    await this.#ready([...namesOf(style), ...(cycle?.styles ?? [])]);
+    await this.#branches.ready([...namesOf(style), ...(cycle?.styles ?? [])]);
     if (this.#performance.full) throw new Overloaded('Too many changes wait for their frame.');
     const plain = [style, strength, keepColor, steady, show].some((it) => it !== undefined);
     this.#performance.plan({
@@ -165,7 +169,7 @@ export class Session implements AsyncDisposable {
   /** @throws NotFound */
   async removeOutput(id: string): Promise<OutputInfo> {
     const info = await this.#outputs.remove(id);
-    this.#tidyLater();
+    this.#branches.tidyLater();
     return info;
   }
 
@@ -182,7 +186,7 @@ export class Session implements AsyncDisposable {
 
   /** The newest painting; undefined before the first frame. */
   async snapshot(): Promise<Pixels | undefined> {
-    using painting = this.#branches.get(MAIN)?.painted.last() ?? this.#input.last();
+    using painting = this.#branches.painting?.painted.last() ?? this.#input.last();
     return painting && { data: painting.data, width: painting.width, height: painting.height };
   }
 
@@ -221,9 +225,10 @@ export class Session implements AsyncDisposable {
   }
 
   stats(): Stats {
-    const branch = this.#branches.get(MAIN);
+    const branch = this.#branches.painting;
     const { decodeMs } = this.#input;
-    const past = this.#past;
+    const { in: came, painted, busy } = this.#branches.counts;
+    const { disordered } = this.#input.counts;
     return {
       type: 'stats',
       frame: Math.max(0, this.#performance.frame),
@@ -233,18 +238,15 @@ export class Session implements AsyncDisposable {
       viewers: this.viewers,
       stages: {
         ...(decodeMs === undefined ? {} : { decode: { p50: decodeMs, p95: decodeMs } }),
-        ...(branch ? { paint: branch.paintMs.timing(), encode: branch.encodeMs.timing() } : {}),
+        ...(branch ? { paint: branch.paintMs.timing(), encode: branch.encoders.encodeMs.timing() } : {}),
       },
-      latency: branch?.latencyMs.timing() ?? { p50: 0, p95: 0 },
+      latency: branch?.encoders.latencyMs.timing() ?? { p50: 0, p95: 0 },
       frames: {
-        in: past.in + (branch?.offered ?? 0) + this.#input.counts.disordered,
-        painted: past.painted + (branch?.counts.painted ?? 0),
-        dropped: {
-          busy: past.busy + (branch?.dropped ?? 0),
-          disordered: this.#input.counts.disordered,
-        },
+        in: came + disordered,
+        painted,
+        dropped: { busy, disordered },
       },
-      bitrate: branch?.bitrate ?? 0,
+      bitrate: branch?.encoders.bitrate ?? 0,
       degraded: this.#degraded(),
       outputs: this.#outputs.list,
     };
@@ -252,86 +254,12 @@ export class Session implements AsyncDisposable {
 
   /** How often the painter ran for each look that is being painted, by look. */
   painted(): Record<string, number> {
-    return Object.fromEntries([...this.#branches].map(([key, { counts }]) => [key, counts.painted]));
-  }
-
-  /** The branch of the stream's own look, painting from now on. */
-  #main(): Branch {
-    this.#assertOpen();
-    const open = this.#branches.get(MAIN);
-    if (open) return open;
-    const made = new Branch(
-      this.#parts.branch,
-      this.#input.tap(),
-      (frame) => this.#performance.next(frame),
-      () => this.#load(),
-    );
-    this.#branches.set(MAIN, made);
-    return made;
-  }
-
-  async #ownBranch(own: OwnLook): Promise<Branch> {
-    const { opening, branch, maxLooks } = this.#parts;
-    const mood: Mood = {
-      ...opening,
-      ...(own.mix ? { mix: mixOf(own.mix) } : {}),
-      ...(own.strength === undefined ? {} : { strength: own.strength }),
-      ...(own.keepColor === undefined ? {} : { keepColor: own.keepColor }),
-    };
-    await this.#ready([...mood.mix.keys()]);
-    this.#assertOpen();
-    const key = JSON.stringify({ ...mood, mix: [...mood.mix].sort() });
-    const open = this.#branches.get(key);
-    if (open) return open;
-    if (this.#branches.size >= maxLooks)
-      throw new Overloaded(`This stream is painted in ${maxLooks} looks already.`, {
-        hint: 'Watch it without a look of your own.',
-        retryAfterS: 10,
-      });
-    const made = new Branch(branch, this.#input.tap(), () => mood);
-    this.#branches.set(key, made);
-    return made;
-  }
-
-  /** Readies styles for every model; a lighter one may lack some, and is not used for those. */
-  async #ready(names: readonly string[]): Promise<void> {
-    const [first, ...lighter] = this.#parts.branch.tiers;
-    await first.palette.ready(names);
-    await Promise.allSettled(lighter.map(({ palette }) => palette.ready(names)));
-  }
-
-  #assertOpen(): void {
-    if (this.#closed) throw new LivebrushError('This stream is closed.');
-  }
-
-  /** Ends branches that nobody has watched for a while. */
-  #tidyLater(): void {
-    clearTimeout(this.#closing);
-    this.#closing = setTimeout(() => void this.#tidy(), LINGER_MS + 500);
-    this.#closing.unref();
-  }
-
-  async #tidy(): Promise<void> {
-    for (const [key, branch] of this.#branches) {
-      if (branch.viewers > 0 || (key === MAIN && this.#outputs.paint)) continue;
-      this.#branches.delete(key);
-      if (key === MAIN) this.#remember(branch);
-      await branch[Symbol.asyncDispose]();
-    }
-    this.#changed();
-  }
-
-  #remember(branch: Branch): void {
-    this.#past.in += branch.offered;
-    this.#past.painted += branch.counts.painted;
-    this.#past.failed += branch.counts.failed;
-    // What was on its way when the branch ended is shown to nobody.
-    this.#past.busy += branch.offered - branch.counts.painted;
+    return this.#branches.painted();
   }
 
   /** While nobody looks nothing is painted; changes take effect all the same. */
   #tick(): void {
-    if (this.#branches.has(MAIN) || !this.#performance.waiting) return;
+    if (this.#branches.painting || !this.#performance.waiting) return;
     this.#performance.next({ timestamp: liveNow() });
   }
 
@@ -348,7 +276,7 @@ export class Session implements AsyncDisposable {
   }
 
   #degraded(): Degraded {
-    const branch = this.#branches.get(MAIN);
+    const branch = this.#branches.painting;
     const { width, height } = branch?.work ?? { width: 0, height: 0 };
     const level = branch?.level ?? 0;
     const reason = `The painter cannot keep up: it paints at ${width}x${height}.`;
@@ -368,11 +296,9 @@ export class Session implements AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#idle);
-    clearTimeout(this.#closing);
     await this.#outputs[Symbol.asyncDispose]();
     await this.#input[Symbol.asyncDispose]();
-    await Promise.all([...this.#branches.values()].map((branch) => branch[Symbol.asyncDispose]()));
-    this.#branches.clear();
+    await this.#branches[Symbol.asyncDispose]();
     this.#listeners.clear();
     this.#over();
   }
