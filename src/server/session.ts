@@ -52,9 +52,7 @@ const IDLE_MS = 100;
 /** One stream: what comes in, how it looks, who watches. */
 export class Session implements AsyncDisposable {
   readonly name: string;
-  /** Resolves when the stream is over; whoever still watches may go. */
-  readonly closed: Promise<void>;
-  #over: () => void = () => {};
+  readonly #over = new AbortController();
   readonly #parts: SessionParts;
   readonly #input: Input;
   readonly #performance: Performance;
@@ -66,9 +64,6 @@ export class Session implements AsyncDisposable {
 
   constructor(name: string, parts: SessionParts) {
     this.name = name;
-    this.closed = new Promise((resolve) => {
-      this.#over = resolve;
-    });
     this.#parts = parts;
     this.#performance = new Performance(parts.opening, (applied) => this.#applied(applied));
     this.#input = new Input({
@@ -98,6 +93,14 @@ export class Session implements AsyncDisposable {
     });
     this.#idle = setInterval(() => this.#tick(), IDLE_MS);
     this.#idle.unref();
+  }
+
+  /**
+   * Aborts when the stream is over; whoever still watches may go. A signal, since a stream outlives its viewers: what
+   * waits for a promise cannot be taken back, and would be kept with all it holds until then.
+   */
+  get over(): AbortSignal {
+    return this.#over.signal;
   }
 
   /** Whether someone publishes. */
@@ -300,7 +303,7 @@ export class Session implements AsyncDisposable {
     await this.#input[Symbol.asyncDispose]();
     await this.#branches[Symbol.asyncDispose]();
     this.#listeners.clear();
-    this.#over();
+    this.#over.abort();
   }
 }
 

@@ -11,8 +11,8 @@ import { addWish, type OfferRequest, type Opened, type WishOptions } from './wis
 export interface WatchSessions {
   find(name: string):
     | {
-        /** Resolves when the stream is over. */
-        readonly closed?: Promise<void>;
+        /** Aborts when the stream is over. */
+        readonly over?: AbortSignal;
         /** @throws NotFound (style), Overloaded */
         watch(codec: LiveCodec, viewer: Viewer, look?: OwnLook): Promise<Disposable>;
       }
@@ -59,8 +59,13 @@ async function open(options: WhepOptions, { stream, text, client, query }: Offer
   try {
     const session = streamOf(options, stream);
     const seat = await session.watch(offer.codec, it, look);
-    void session.closed?.then(() => peer.close('The stream is over.'));
-    return { peer, answer, left: peer.closed.then(() => seat[Symbol.dispose]()) };
+    const end = () => void peer.close('The stream is over.');
+    session.over?.addEventListener('abort', end);
+    const left = peer.closed.then(() => {
+      session.over?.removeEventListener('abort', end);
+      seat[Symbol.dispose]();
+    });
+    return { peer, answer, left };
   } catch (error) {
     await peer.close('The stream did not take it.');
     throw error;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { browserOffer } from './offers.js';
 import { type Client, openClient, udpSockets, until } from './webrtc-client.js';
@@ -33,6 +34,21 @@ const picture = (timestamp: number, bytes = 3000) => ({
 });
 
 describe('POST of an offer to watch', () => {
+  test('ends with the stream, which holds on to nobody who has left', async () => {
+    const over = new AbortController();
+    Object.assign(server.sessions.open('live'), { over: over.signal });
+    const waiting = () => getEventListeners(over.signal, 'abort').length;
+    const [one, other] = [await watching(), await watching()];
+    const left = await server.post('/live/whep', one.offer);
+    await server.post('/live/whep', other.offer);
+    expect(waiting()).toBe(2);
+    await server.remove(left.headers.get('location')!);
+    expect(waiting()).toBe(1);
+    over.abort();
+    await until(() => server.peers.size === 0);
+    expect(waiting()).toBe(0);
+  });
+
   test('is answered, and the viewer gets pictures and sound with headers of its own', async () => {
     const client = await watching();
     const response = await server.post('/live/whep', client.offer);
