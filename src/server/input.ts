@@ -15,7 +15,7 @@ export interface Publication extends AsyncDisposable {
 /** What feeds a stream while nobody publishes; opened again whenever it breaks or ends. */
 export interface Base {
   readonly kind: string;
-  /** Whether to open it only while someone looks. */
+  /** Whether to open it only while someone looks and nobody publishes. */
   readonly lazy?: boolean;
   open(signal: AbortSignal): Promise<LiveSource>;
 }
@@ -120,10 +120,18 @@ export class Input implements AsyncDisposable {
     const stop = new AbortController();
     const publisher = { source, stop };
     this.#publisher = publisher;
-    const closed = this.#feed(source, AbortSignal.any([stop.signal, this.#closed.signal]), () => true)
-      .catch((error: unknown) => log.info({ err: error }, 'a publisher broke off'))
+    const closed: Promise<void> = this.#feed(
+      source,
+      AbortSignal.any([stop.signal, this.#closed.signal]),
+      () => true,
+    )
+      .then(
+        () => {},
+        (error: unknown) => log.info({ err: error }, 'a publisher broke off'),
+      )
       .finally(async () => {
         if (this.#publisher === publisher) this.#publisher = undefined;
+        this.#looked?.();
         this.#starve();
         await source[Symbol.asyncDispose]();
         this.#options.onChange?.();
@@ -154,42 +162,60 @@ export class Input implements AsyncDisposable {
     this.#base = { base, stop, done };
   }
 
-  /** Reads the base once, from opening to its end; what it shows counts only while nobody publishes. */
+  /** Plays the base to its end; a lazy one rests while nobody sees it. What it shows counts while nobody publishes. */
   async #play(base: Base, signal: AbortSignal): Promise<void> {
-    if (base.lazy) await this.#someoneLooks(signal);
-    if (signal.aborted) return;
+    let rests = base.lazy === true;
+    while (!signal.aborted) {
+      if (rests) await this.#wanted(signal);
+      if (signal.aborted) return;
+      rests = await this.#show(base, signal);
+      if (!rests) break;
+    }
+    if (!signal.aborted && base.kind !== 'file') throw new LivebrushError(`The ${base.kind} input ended.`);
+    this.#options.onChange?.();
+  }
+
+  /** @returns whether it ended only since nobody sees it. */
+  async #show(base: Base, signal: AbortSignal): Promise<boolean> {
     const source = await base.open(signal);
     try {
       this.#source = source;
       this.#options.onChange?.();
-      const idle = () => base.lazy === true && this.#frames.readers === 0;
-      await this.#feed(source, signal, () => !this.#publisher, idle);
+      const rest = () => base.lazy === true && !this.#wants;
+      return await this.#feed(source, signal, () => !this.#publisher, rest);
     } finally {
       this.#source = undefined;
       if (!this.#publisher) this.#starve();
       await source[Symbol.asyncDispose]();
     }
-    if (signal.aborted) return;
-    if (base.lazy) return this.#play(base, signal);
-    if (base.kind !== 'file') throw new LivebrushError(`The ${base.kind} input ended.`);
-    this.#options.onChange?.();
   }
 
-  async #someoneLooks(signal: AbortSignal): Promise<void> {
-    while (this.#frames.readers === 0 && !signal.aborted)
+  /** Whether a base would be seen. */
+  get #wants(): boolean {
+    return this.#frames.readers > 0 && !this.#publisher;
+  }
+
+  async #wanted(signal: AbortSignal): Promise<void> {
+    const wake = () => this.#looked?.();
+    signal.addEventListener('abort', wake);
+    while (!this.#wants && !signal.aborted)
       await new Promise<void>((resolve) => {
         this.#looked = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
       });
+    signal.removeEventListener('abort', wake);
   }
 
-  /** @param counts whether this source's frames are the stream's. @param idle asked after each frame: whether to end. */
+  /**
+   * @param counts whether this source's frames are the stream's.
+   * @param rest asked after each frame: whether to end for now.
+   * @returns whether it ended by that.
+   */
   async #feed(
     source: LiveSource,
     signal: AbortSignal,
     counts: () => boolean,
-    idle = () => false,
-  ): Promise<void> {
+    rest = () => false,
+  ): Promise<boolean> {
     using _sound = source.onSound((packet) => {
       if (counts()) for (const take of this.#sound) take(packet);
     });
@@ -199,8 +225,9 @@ export class Input implements AsyncDisposable {
         this.#card?.abort(END);
         this.#write(one);
       } else one[Symbol.dispose]();
-      if (idle()) return;
+      if (rest()) return true;
     }
+    return false;
   }
 
   #write(one: Frame): void {

@@ -13,7 +13,7 @@ import { FakeCard, FakeSource, FakeViewer, parts, until } from './doubles.js';
 
 type Applied = Extract<ServerMessage, { type: 'applied' }>;
 
-async function open(over: Partial<SessionParts> = {}, pause?: () => Promise<void>) {
+async function openSession(over: Partial<SessionParts> = {}, pause?: () => Promise<void>) {
   const made = parts(over, pause);
   await made.ready();
   const session = new Session('stage', made.parts);
@@ -41,7 +41,7 @@ afterEach(() => expect(framesAlive()).toBe(0));
 
 describe('a session', () => {
   it('paints what is published, for viewers who share one encoder', async () => {
-    const { session } = await open();
+    const { session } = await openSession();
     const source = new FakeSource();
     const publication = session.publish(source);
     const [one, two] = [new FakeViewer(), new FakeViewer()];
@@ -63,7 +63,7 @@ describe('a session', () => {
   });
 
   it('paints once for each distinct look, however many watch, and shows each viewer its own', async () => {
-    const { session } = await open();
+    const { session } = await openSession();
     const source = new FakeSource();
     session.publish(source);
     const viewers = [new FakeViewer(), new FakeViewer(), new FakeViewer(), new FakeViewer()];
@@ -92,7 +92,7 @@ describe('a session', () => {
   });
 
   it('applies a change on the very frame that it reports', async () => {
-    const { session, applied } = await open();
+    const { session, applied } = await openSession();
     const source = new FakeSource();
     session.publish(source);
     const viewer = new FakeViewer();
@@ -118,7 +118,7 @@ describe('a session', () => {
   });
 
   it('shows a different style on consecutive frames in a cycle of one', async () => {
-    const { session } = await open();
+    const { session } = await openSession();
     const source = new FakeSource();
     session.publish(source);
     const viewer = new FakeViewer();
@@ -137,7 +137,7 @@ describe('a session', () => {
   });
 
   it('refuses unknown styles and keeps its look', async () => {
-    const { session } = await open();
+    const { session } = await openSession();
     await expect(session.change({ style: 'nothing', fadeMs: 0 })).rejects.toThrow(NotFound);
     await expect(
       session.watch('h264', new FakeViewer(), { mix: [{ style: 'no', weight: 1 }] }),
@@ -147,7 +147,7 @@ describe('a session', () => {
   });
 
   it('applies changes also while nobody watches', async () => {
-    const { session, applied } = await open();
+    const { session, applied } = await openSession();
     await session.change({ strength: 0.5, fadeMs: 0 });
     await until(() => applied().length === 1, 'the change');
     expect(session.look.strength).toBe(0.5);
@@ -155,7 +155,7 @@ describe('a session', () => {
   });
 
   it('admits one publisher at a time, and the next once the first is gone', async () => {
-    const { session } = await open();
+    const { session } = await openSession();
     const first = session.publish(new FakeSource());
     expect(() => session.publish(new FakeSource())).toThrow(Conflict);
     await first[Symbol.asyncDispose]();
@@ -165,7 +165,7 @@ describe('a session', () => {
   });
 
   it('shows viewers a card while the publisher is gone, on the same seat, and the picture when it returns', async () => {
-    const { session } = await open({ card: () => new FakeCard() });
+    const { session } = await openSession({ card: () => new FakeCard() });
     const viewer = new FakeViewer();
     using _seat = await session.watch('h264', viewer);
     const first = new FakeSource();
@@ -187,9 +187,36 @@ describe('a session', () => {
     await session[Symbol.asyncDispose]();
   });
 
+  it('draws the base only while it is seen: someone watches and nobody publishes', async () => {
+    let open = 0;
+    class Drawn extends FakeCard {
+      constructor() {
+        super();
+        open++;
+      }
+      override async [Symbol.asyncDispose]() {
+        open--;
+        await super[Symbol.asyncDispose]();
+      }
+    }
+    const base = { kind: 'demo', lazy: true, open: async () => new Drawn() };
+    const { session } = await openSession({ base: async () => base });
+    await session.setInput({ kind: 'demo' });
+    expect(open).toBe(0);
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    await until(() => open === 1 && viewer.pictures.length > 0, 'the base');
+    const publication = session.publish(new FakeSource());
+    await until(() => open === 0, 'the base to rest');
+    await publication[Symbol.asyncDispose]();
+    await until(() => open === 1, 'the base again');
+    await session[Symbol.asyncDispose]();
+    expect(open).toBe(0);
+  });
+
   it('lets a frame through unpainted when the engine fails on it', async () => {
     let fail = false;
-    const { session } = await open({}, async () => {
+    const { session } = await openSession({}, async () => {
       if (fail) throw new Error('out of memory');
     });
     const source = new FakeSource();
@@ -210,7 +237,7 @@ describe('a session', () => {
   });
 
   it('drops the oldest under load and counts every frame', async () => {
-    const { session } = await open({}, () => sleep(30));
+    const { session } = await openSession({}, () => sleep(30));
     const source = new FakeSource();
     session.publish(source);
     const viewer = new FakeViewer();
@@ -233,7 +260,7 @@ describe('a session', () => {
     const light = parts().parts.branch.tiers[0];
     const palette = new Palette(async () => adding(50));
     const tiers = [heavy.tiers[0], { ...light, model: 'light', palette, cost: 0.01 }] as const;
-    const { session } = await open({ branch: { ...heavy, tiers: [...tiers], adapt: true } });
+    const { session } = await openSession({ branch: { ...heavy, tiers: [...tiers], adapt: true } });
     await heavy.tiers[0].palette.ready(['p10']);
     await palette.ready(['p10']);
     const source = new FakeSource();
@@ -248,7 +275,7 @@ describe('a session', () => {
   });
 
   it('bounds the looks of one stream', async () => {
-    const { session } = await open({ maxLooks: 2 });
+    const { session } = await openSession({ maxLooks: 2 });
     using _main = await session.watch('h264', new FakeViewer());
     using _own = await session.watch('h264', new FakeViewer(), { strength: 0.5 });
     await expect(session.watch('h264', new FakeViewer(), { strength: 0.25 })).rejects.toThrow(Overloaded);
