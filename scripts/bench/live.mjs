@@ -44,7 +44,8 @@ function optionsOf(args) {
 /** Waits until the camera is in. @throws when that takes too long */
 async function arrived(server) {
   for (let tries = 0; tries < 150; tries++) {
-    const { input, live } = await server.json(`/api/streams/${STREAM}`);
+    // The page begins the stream; until then there is none.
+    const { input, live } = await server.json(`/api/streams/${STREAM}`).catch(() => ({}));
     if (live && input.kind === 'whip' && input.fps > 0) return;
     await sleep(200);
   }
