@@ -187,6 +187,27 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('publishes to the stream also when it is asked before it knows which', async () => {
+    const context = await browser.newContext({ locale: 'en-US' });
+    const page = await context.newPage();
+    const asked: string[] = [];
+    await page.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = async () => document.createElement('canvas').captureStream(5);
+    });
+    await page.route('**/api/streams', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      await route.continue();
+    });
+    await page.route('**/whip', async (route) => {
+      asked.push(new URL(route.request().url()).href);
+      await route.fulfill({ status: 403, body: '{}' });
+    });
+    await page.goto(`${base}/?stream=main`);
+    await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+    await expect.poll(() => asked, { timeout: 10_000 }).toEqual([`${base}/main/whip`]);
+    await context.close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

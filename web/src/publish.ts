@@ -36,11 +36,26 @@ export async function publish(kind: Publishing['kind'], file?: File): Promise<vo
   }
 }
 
+/** The stream's name, once it is known: people may be faster than the server's first answer. */
+function streamName(): Promise<string> {
+  const { streamName: name } = state;
+  if (name.value) return Promise.resolve(name.value);
+  return new Promise((resolve) => {
+    const stop = name.subscribe(() => {
+      if (!name.value) return;
+      stop();
+      resolve(name.value);
+    });
+  });
+}
+
 /** Publishes until stopped. */
-function run(media: MediaStream): Promise<void> {
+async function run(media: MediaStream): Promise<void> {
+  const name = await streamName();
+  if (state.publishing.value?.media !== media) return;
   const { codec, maxKbps, maxFps } = state.settings.value;
   const own = new Publisher(media, {
-    url: `/${encodeURIComponent(state.streamName.value)}/whip`,
+    url: `/${encodeURIComponent(name)}/whip`,
     codec,
     maxKbps,
     maxFps,
