@@ -44,6 +44,8 @@ export interface LiveInfo {
   readonly keyIntervalMs?: number;
   /** Milliseconds that decoding a picture takes, over the last seconds. */
   readonly decodeMs?: number;
+  /** Pictures that were decoded and replaced by newer ones before anyone took them, so far. */
+  readonly replaced?: number;
   /** Such as `opus 48 kHz stereo`. */
   readonly sound?: string;
 }

@@ -54,7 +54,7 @@ export class Input implements AsyncDisposable {
   #looked: (() => void) | undefined;
   readonly #watch: NodeJS.Timeout;
   /** Frames that came, and those left out since they were older than one before them. */
-  readonly counts = { in: 0, disordered: 0 };
+  readonly counts = { in: 0, disordered: 0, replaced: 0 };
 
   constructor(options: InputOptions) {
     this.#options = options;
@@ -65,6 +65,11 @@ export class Input implements AsyncDisposable {
   /** Whether someone publishes. */
   get published(): boolean {
     return this.#publisher !== undefined;
+  }
+
+  /** Whether something feeds the stream while nobody publishes. */
+  get fed(): boolean {
+    return this.#base !== undefined;
   }
 
   /** Whether there is more to show than the card. */
@@ -81,9 +86,14 @@ export class Input implements AsyncDisposable {
 
   get info(): InputInfo {
     const source = this.#publisher?.source ?? this.#source;
-    const { kind, width, height, decodeMs: _, ...rest } = source?.info ?? this.#nothing;
+    const { kind, width, height, decodeMs: _, replaced: __, ...rest } = source?.info ?? this.#nothing;
     const seen = width > 0 ? { width, height } : this.#size;
     return { ...rest, kind, ...seen, fps: Number(this.#rate.rate.toFixed(1)) };
+  }
+
+  /** Pictures that publishers decoded, and that were replaced before they got here, so far. */
+  get replaced(): number {
+    return this.counts.replaced + (this.#publisher?.source.info.replaced ?? 0);
   }
 
   /** Milliseconds that decoding a picture takes, where it is known. */
@@ -130,6 +140,7 @@ export class Input implements AsyncDisposable {
         (error: unknown) => log.info({ err: error }, 'a publisher broke off'),
       )
       .finally(async () => {
+        this.counts.replaced += source.info.replaced ?? 0;
         if (this.#publisher === publisher) this.#publisher = undefined;
         this.#looked?.();
         this.#starve();

@@ -81,6 +81,11 @@ export class Outputs implements AsyncDisposable {
     return [...this.#outputs.values()].map(({ info }) => info);
   }
 
+  /** Whether one of them runs. */
+  get busy(): boolean {
+    return [...this.#outputs.values()].some(({ state }) => state !== 'ended' && state !== 'failed');
+  }
+
   /** Whether one of them needs paintings. */
   get paint(): boolean {
     return [...this.#outputs.values()].some(

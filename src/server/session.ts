@@ -112,6 +112,12 @@ export class Session implements AsyncDisposable {
     return this.#branches.viewers;
   }
 
+  /** Whether nobody publishes, feeds, watches, controls or records it. */
+  get idle(): boolean {
+    const { published, fed } = this.#input;
+    return !published && !fed && this.viewers === 0 && this.listeners === 0 && !this.#outputs.busy;
+  }
+
   /** Takes a publisher's source over. @throws Conflict while another one publishes. */
   publish(source: LiveSource): Publication {
     return this.#input.publish(source);
@@ -232,6 +238,7 @@ export class Session implements AsyncDisposable {
     const { decodeMs } = this.#input;
     const { in: came, painted, busy } = this.#branches.counts;
     const { disordered } = this.#input.counts;
+    const { replaced } = this.#input;
     return {
       type: 'stats',
       frame: Math.max(0, this.#performance.frame),
@@ -245,9 +252,9 @@ export class Session implements AsyncDisposable {
       },
       latency: branch?.encoders.latencyMs.timing() ?? { p50: 0, p95: 0 },
       frames: {
-        in: came + disordered,
+        in: came + disordered + replaced,
         painted,
-        dropped: { busy, disordered },
+        dropped: { busy, disordered, replaced },
       },
       bitrate: branch?.encoders.bitrate ?? 0,
       degraded: this.#degraded(),

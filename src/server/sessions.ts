@@ -53,11 +53,18 @@ export class Sessions implements AsyncDisposable {
         hint: 'A name has 1 to 64 letters, digits, _ and -, and is none of the server’s own addresses.',
       });
     if (this.#closed) throw new LivebrushError('The server is shutting down.');
+    if (this.#sessions.size >= this.#limits.streams) this.#forgetOne();
     if (this.#sessions.size >= this.#limits.streams)
       throw new Overloaded(`There are ${this.#limits.streams} streams already.`, { retryAfterS: 30 });
     const session = new Session(name, this.#parts);
     this.#sessions.set(name, session);
     return session;
+  }
+
+  /** Makes room where a stream is not in use: names that were tried once shall not fill the server. */
+  #forgetOne(): void {
+    const idle = this.list().find((session) => session.idle);
+    if (idle) void this.close(idle.name);
   }
 
   /** @throws Overloaded when one more viewer would be too many. */

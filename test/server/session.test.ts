@@ -292,8 +292,17 @@ describe('the sessions', () => {
     expect(sessions.open('stage')).toBe(stage);
     for (const name of ['', '../x', 'api', 'a b', 'x'.repeat(65)])
       expect(() => sessions.open(name)).toThrow(Usage);
-    sessions.open('other');
+    using _stage = stage.on(() => {});
+    const other = sessions.open('other');
+    const heard = other.on(() => {});
     expect(() => sessions.open('third')).toThrow(Overloaded);
+    heard[Symbol.dispose]();
+    // One that nobody uses makes room.
+    sessions.open('third');
+    expect(sessions.find('other')).toBeUndefined();
+    expect(sessions.find('stage')).toBe(stage);
+    await sessions.close('third');
+    sessions.open('other');
     expect(sessions.admitViewer()).toBeUndefined();
     using _seat = await stage.watch('h264', new FakeViewer());
     expect(() => sessions.admitViewer()).toThrow(Overloaded);

@@ -91,6 +91,7 @@ export class WebrtcSource implements LiveSource {
       bitrate: Math.round(this.#received.sum * 8),
       keyIntervalMs: this.#keyIntervalMs,
       decodeMs: this.#times.size > 0 ? this.#times.timing().p50 : undefined,
+      replaced: this.dropped,
       sound: this.#options.sound
         ? `opus 48 kHz${this.#stereo === undefined ? '' : this.#stereo ? ' stereo' : ' mono'}`
         : undefined,

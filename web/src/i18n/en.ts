@@ -220,6 +220,7 @@ export const en = {
   'numbers.drops': 'Dropped',
   'drop.busy': '{n} for newer ones',
   'drop.disordered': '{n} out of order',
+  'drop.replaced': '{n} on arrival',
   'numbers.here': 'Arriving here',
   'glass.toggle': 'Measure glass to glass',
   'glass.label': 'glass to glass',

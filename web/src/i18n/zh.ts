@@ -219,6 +219,7 @@ export const zh: Sentences = {
   'numbers.drops': '丢帧',
   'drop.busy': '{n} 帧让位给更新的画面',
   'drop.disordered': '{n} 帧顺序错乱',
+  'drop.replaced': '{n} 帧刚到即被取代',
   'numbers.here': '本页收到',
   'glass.toggle': '测量端到端延迟',
   'glass.label': '端到端',

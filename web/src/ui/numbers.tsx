@@ -30,7 +30,7 @@ const DASH = '–';
 
 /** How many frames were dropped, and why. */
 const dropped = (why: string, n: number) =>
-  why === 'busy' || why === 'disordered' ? t(`drop.${why}`, { n }) : `${why} ${n}`;
+  why === 'busy' || why === 'disordered' || why === 'replaced' ? t(`drop.${why}`, { n }) : `${why} ${n}`;
 
 function Figures() {
   const stats = useCell(state.stats);
