@@ -50,7 +50,7 @@ export class Branch implements AsyncDisposable {
   readonly encoders: Encoders;
   readonly paintMs = new Window();
   readonly rate = new RateMeter();
-  /** Frames that were painted, that came while a newer one waited, and that an engine failed on. */
+  /** Frames that went on to viewers, and those among them that an engine failed on: they went unpainted. */
   readonly counts = { painted: 0, failed: 0 };
   readonly #parts: BranchParts;
   readonly #tap: Tap;

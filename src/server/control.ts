@@ -52,6 +52,7 @@ class Control {
   #alive = true;
   /** Messages are answered in the order they came. */
   #turn: Promise<void> = Promise.resolve();
+  #waiting = 0;
   readonly #heartbeat: NodeJS.Timeout;
   readonly #patience: NodeJS.Timeout;
 
@@ -78,7 +79,16 @@ class Control {
     }
     const message = this.#read(text);
     if (!message) return;
-    this.#turn = this.#turn.then(() => this.#answer(message));
+    if (this.#waiting >= BURST) {
+      this.#refuse(
+        'too-many',
+        'Too many messages wait for their answer.',
+        'id' in message ? message.id : undefined,
+      );
+      return;
+    }
+    this.#waiting++;
+    this.#turn = this.#turn.then(() => this.#answer(message)).finally(() => this.#waiting--);
   }
 
   #read(text: string | undefined): ClientMessage | undefined {

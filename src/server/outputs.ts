@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import writeFileAtomic from 'write-file-atomic';
 import { LivebrushError, NotFound, Overloaded } from '../errors.js';
 import { log } from '../log.js';
+import { masked } from '../pipeline/address.js';
 import type { Cue } from '../pipeline/cues.js';
 import type { Tap } from '../pipeline/fanout.js';
 import type { SoundPacket } from '../pipeline/live.js';
@@ -31,12 +32,6 @@ type State = OutputInfo['state'];
 
 /** Outputs that one stream may have at once. */
 const MOST = 8;
-
-/** Hides keys and passwords of an address: `rtmp://live.example/app/…`. */
-export function masked(url: string): string {
-  const [, scheme = '', host = ''] = /^([a-z]+):\/\/(?:[^@/]*@)?([^/?]*)/i.exec(url) ?? [];
-  return `${scheme}://${host}/…`;
-}
 
 class Output {
   readonly id: string;

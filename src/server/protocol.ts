@@ -138,7 +138,7 @@ export interface StreamInfo {
   readonly cycle?: Cycle;
   readonly viewers: number;
   readonly outputs: readonly OutputInfo[];
-  /** Times of the work size that is painted: 1, less while the painter is overloaded. */
+  /** What is painted at, and whether that is less than wished. */
   readonly degraded: Degraded;
 }
 

@@ -47,12 +47,13 @@ describe('a session', () => {
     const [one, two] = [new FakeViewer(), new FakeViewer()];
     using _one = await session.watch('h264', one);
     using _two = await session.watch('h264', two);
-    for (let i = 0; i < 10; i++) {
+    // Opening the encoder takes as long as it takes: the publisher goes on meanwhile.
+    await until(async () => {
       source.show(100);
       source.sound();
       await sleep(20);
-    }
-    await until(() => one.pictures.length > 3 && two.pictures.length > 3, 'pictures');
+      return one.pictures.length > 3 && two.pictures.length > 3 && one.sounds.length > 5;
+    }, 'pictures and sound');
     expect(await seen(one)).toBeCloseTo(110, -1);
     expect(one.pictures.at(-1)?.payloads).toBe(two.pictures.at(-1)?.payloads);
     expect(one.sounds.length).toBeGreaterThan(5);
@@ -73,13 +74,14 @@ describe('a session', () => {
       await session.watch('h264', viewers[1]!, own),
       await session.watch('h264', viewers[2]!, own),
     ];
-    for (let i = 0; i < 12; i++) {
+    let shown = 0;
+    await until(async () => {
       source.show(100);
       await sleep(20);
       // The fourth joins late.
-      if (i === 5) seats.push(await session.watch('h264', viewers[3]!, { strength: 0 }));
-    }
-    await until(() => viewers[3]!.pictures.length > 2, 'pictures for the last');
+      if (shown++ === 5) seats.push(await session.watch('h264', viewers[3]!, { strength: 0 }));
+      return shown > 12 && viewers.every(({ pictures }) => pictures.length > 2);
+    }, 'pictures for all');
     const counts = Object.values(session.painted());
     expect(counts).toHaveLength(3);
     expect(counts[0]).toBeGreaterThan(8);
