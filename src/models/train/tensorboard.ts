@@ -2,6 +2,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
+import { histogramOf } from './histogram.js';
 
 /** The part of TensorFlow's Event and Summary messages that is written here (tensorflow/core/{util/event,framework/summary}.proto). */
 const Event = protobuf.Root.fromJSON({
@@ -20,6 +21,18 @@ const Event = protobuf.Root.fromJSON({
         tag: { type: 'string', id: 1 },
         simpleValue: { type: 'float', id: 2 },
         image: { type: 'Image', id: 4 },
+        histo: { type: 'Histogram', id: 5 },
+      },
+    },
+    Histogram: {
+      fields: {
+        min: { type: 'double', id: 1 },
+        max: { type: 'double', id: 2 },
+        num: { type: 'double', id: 3 },
+        sum: { type: 'double', id: 4 },
+        sumSquares: { type: 'double', id: 5 },
+        bucketLimit: { rule: 'repeated', type: 'double', id: 6, options: { packed: true } },
+        bucket: { rule: 'repeated', type: 'double', id: 7, options: { packed: true } },
       },
     },
     Image: {
@@ -90,6 +103,17 @@ export class EventWriter implements AsyncDisposable {
   async image(step: number, tag: string, { png, width, height }: EventImage): Promise<void> {
     const image = { width, height, colorspace: 3, encodedImageString: png };
     await this.#write({ step, summary: { value: [{ tag, image }] } });
+  }
+
+  /**
+   * Writes the distribution of some values, by TensorFlow's buckets. Values that are not finite are left out; where no
+   * other is, nothing is written.
+   * @returns how many were left out.
+   */
+  async histogram(step: number, tag: string, values: ArrayLike<number>): Promise<number> {
+    const histo = histogramOf(values);
+    if (histo) await this.#write({ step, summary: { value: [{ tag, histo }] } });
+    return values.length - (histo?.num ?? 0);
   }
 
   async #write(event: object): Promise<void> {

@@ -1,7 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import protobuf from 'protobufjs';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { crc32c, EventWriter, frameRecord } from '../../../src/models/train/tensorboard.js';
 
 const text = (value: string) => new TextEncoder().encode(value);
@@ -59,4 +60,97 @@ it('writes the version, scalars and pictures as protobuf events', async () => {
   expect(
     Buffer.from(image!).includes(Buffer.from([0x08, 9, 0x10, 7, 0x18, 3, 0x22, 3, ...text('png')])),
   ).toBe(true);
+});
+
+/** HistogramProto as TensorFlow publishes it, read apart from the writer's own schema. */
+const { Event } = protobuf.parse(`
+  syntax = "proto3";
+  message HistogramProto {
+    double min = 1; double max = 2; double num = 3; double sum = 4; double sum_squares = 5;
+    repeated double bucket_limit = 6 [packed = true];
+    repeated double bucket = 7 [packed = true];
+  }
+  message Value { string tag = 1; HistogramProto histo = 5; }
+  message Summary { repeated Value value = 1; }
+  message Event { double wall_time = 1; int64 step = 2; Summary summary = 5; }
+`).root as unknown as { Event: protobuf.Type };
+
+interface Histo {
+  min: number;
+  max: number;
+  num: number;
+  sum: number;
+  sumSquares: number;
+  bucketLimit: number[];
+  bucket: number[];
+}
+
+async function histogramsOf(...written: (readonly number[])[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'events-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const writer = await EventWriter.open(folder);
+  const leftOut: number[] = [];
+  for (const values of written) leftOut.push(await writer.histogram(7, 'weights', Float32Array.from(values)));
+  await writer[Symbol.asyncDispose]();
+  const [name] = await readdir(folder);
+  const [, ...events] = records(await readFile(join(folder, name!)));
+  const histos = events.map((data) => {
+    const event = Event.toObject(Event.decode(data), { longs: Number }) as {
+      step: number;
+      summary: { value: [{ tag: string; histo: Histo }] };
+    };
+    expect(event.step).toBe(7);
+    expect(event.summary.value[0].tag).toBe('weights');
+    return event.summary.value[0].histo;
+  });
+  return { leftOut, histos };
+}
+
+describe('a histogram in an event file', () => {
+  it('has extremes, count, sums, and every value in the bucket whose ends lie around it', async () => {
+    const values = [-2, -0.5, 0, 0, 0.25, 0.26, 3, 4096];
+    const { leftOut, histos } = await histogramsOf(values);
+    const [histo] = histos;
+    expect(leftOut).toEqual([0]);
+    const exact = Array.from(Float32Array.from(values));
+    expect(histo).toMatchObject({ min: -2, max: 4096, num: 8 });
+    expect(histo!.sum).toBeCloseTo(
+      exact.reduce((sum, value) => sum + value, 0),
+      6,
+    );
+    expect(histo!.sumSquares).toBeCloseTo(
+      exact.reduce((sum, value) => sum + value * value, 0),
+      6,
+    );
+    const { bucketLimit, bucket } = histo!;
+    expect(bucket.length).toBe(bucketLimit.length);
+    expect(bucketLimit).toEqual([...new Set(bucketLimit)].sort((a, b) => a - b));
+    bucket.forEach((count, i) => {
+      const from = i === 0 ? Number.NEGATIVE_INFINITY : bucketLimit[i - 1]!;
+      expect(count).toBe(exact.filter((value) => value >= from && value < bucketLimit[i]!).length);
+    });
+    // The two zeros lie in a bucket of their own, from zero to the least positive end.
+    expect(bucket[bucketLimit.findIndex((limit) => limit > 0)]).toBe(2);
+    // A bucket with something in it is at most a tenth wide.
+    bucket.forEach((count, i) => {
+      if (count > 0 && i > 0 && bucketLimit[i - 1]! > 1e-12)
+        expect(bucketLimit[i]! / bucketLimit[i - 1]!).toBeCloseTo(1.1, 6);
+    });
+    expect(bucketLimit.length).toBeLessThan(2 * values.length + 2);
+  });
+
+  it('leaves out what is not finite, and is not written where nothing else is', async () => {
+    const { NaN: none, POSITIVE_INFINITY: more } = Number;
+    const { leftOut, histos } = await histogramsOf([none, 1, more, -more, 2], [none, none], []);
+    expect(leftOut).toEqual([3, 2, 0]);
+    expect(histos.length).toBe(1);
+    expect(histos[0]).toMatchObject({ min: 1, max: 2, num: 2, sum: 3, sumSquares: 5 });
+    expect(histos[0]!.bucket.reduce((sum, count) => sum + count, 0)).toBe(2);
+  });
+
+  it('holds the greatest and the least numbers there are', async () => {
+    const { histos } = await histogramsOf([3.4e38, -3.4e38, 1e-40]);
+    expect(histos[0]!.bucket.reduce((sum, count) => sum + count, 0)).toBe(3);
+    expect(histos[0]!.bucketLimit.at(-1)).toBe(Number.MAX_VALUE);
+  });
 });
