@@ -3,7 +3,7 @@ import { NetBuilder, type NetSpec } from '../net.js';
 import type { Weights } from '../weights.js';
 
 /** Convolutions per block of the VGG family, and the channels of the genuine nets. */
-const families = { vgg16: [2, 2, 3, 3, 3], vgg19: [2, 2, 4, 4, 4] } as const;
+export const families = { vgg16: [2, 2, 3, 3, 3], vgg19: [2, 2, 4, 4, 4] } as const;
 
 /**
  * A loss network of the VGG family as far as its weights go: picture floats in [0, 1] to features named `relu1_1` ….

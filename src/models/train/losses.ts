@@ -2,10 +2,11 @@ import { basename } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { BadInput, Usage } from '../../errors.js';
 import { allToDevice, forward, statistics, type Tensors } from '../engines/tfjs-forward.js';
-import { readWhole } from '../files.js';
+import { readLossWeights } from '../import/index.js';
+import { findLossFile } from '../import/published.js';
 import type { NetSpec } from '../net.js';
 import { vggNet } from '../nets/vgg.js';
-import { mismatch, paramsFrom, readWeights } from '../weights.js';
+import { mismatch, paramsFrom } from '../weights.js';
 
 /** Which layers a loss compares, and how much each part weighs. */
 export interface LossOptions {
@@ -27,9 +28,7 @@ export interface LossNetwork extends Disposable {
   readonly layers: readonly string[];
 }
 
-const MAX_BYTES = 2e9;
-
-/** `file.safetensors` or `file.safetensors:relu1_1,relu2_1`. */
+/** `vgg16`, `file.safetensors` or `file.safetensors:relu1_1,relu2_1`. */
 export function parseLossFile(text: string): { path: string; layers?: string[] } {
   const match = /^(.+):(relu\d_\d(?:,relu\d_\d)*)$/.exec(text);
   return match ? { path: match[1]!, layers: match[2]!.split(',') } : { path: text };
@@ -37,18 +36,19 @@ export function parseLossFile(text: string): { path: string; layers?: string[] }
 
 /**
  * Loads loss networks and shares `wanted` layers among them: a file that names a layer serves it; what nobody names
- * is served by the first file that has it.
+ * is served by the first file that has it. `pool`: what stands between blocks (Gatys et al. took averages).
  * @throws Usage when a layer is in no file, NotFound and BadInput for the files themselves.
  */
 export async function loadLossNetworks(
   files: readonly string[],
   wanted: readonly string[],
+  { pool = 'max' }: { pool?: 'max' | 'average' } = {},
 ): Promise<LossNetwork[]> {
   const read = await Promise.all(
-    files.map(parseLossFile).map(async ({ path, layers }) => {
-      const bytes = await readWhole(path, MAX_BYTES);
-      const { weights } = readWeights(bytes, `The loss network ${basename(path)}`);
-      const net = vggNet(weights);
+    files.map(parseLossFile).map(async ({ path: spec, layers }) => {
+      const path = findLossFile(spec);
+      const { weights, pad } = await readLossWeights(path);
+      const net = vggNet(weights, { pool, pad });
       const why = mismatch(weights, paramsFrom(net.params, 'net'));
       if (why) throw new BadInput(`The loss network ${basename(path)} is not as expected: ${why}.`);
       for (const layer of layers ?? [])
