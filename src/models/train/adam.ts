@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Optimiser } from './optimiser.js';
 
 /** Tensors by name. */
 export type Named = Readonly<Record<string, tf.Tensor>>;
@@ -19,10 +20,10 @@ export async function globalNorm(grads: Named): Promise<number> {
 }
 
 /** Adam (Kingma and Ba 2015, arXiv 1412.6980), with its moments in the open so that they can be saved. */
-export class Adam implements Disposable {
+export class Adam implements Optimiser {
   readonly mean: Record<string, tf.Variable> = {};
   readonly square: Record<string, tf.Variable> = {};
-  /** Updates made so far. */
+  readonly memory = { 'adam.mean': this.mean, 'adam.square': this.square };
   updates = 0;
 
   constructor(
@@ -37,7 +38,6 @@ export class Adam implements Disposable {
     });
   }
 
-  /** One update. Gradients are multiplied by `share` first (clipping by norm); the caller disposes them. */
   update(grads: Named, rate: number, share = 1): void {
     const { beta1, beta2, epsilon } = this.options;
     this.updates++;

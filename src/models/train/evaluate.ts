@@ -1,100 +1,103 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Tensors } from '../engines/tfjs-forward.js';
 import { toTensor } from './batches.js';
+import { numbersOf } from './course.js';
+import type { CourseOptions } from './course-options.js';
 import { type Crop, type Pictures, spread } from './images.js';
-import { type LossNetwork, lossOf, targetsOf } from './losses.js';
-import { generate, type Nets, paintEach } from './nets.js';
-import type { TrainOptions } from './options.js';
+import { type Losses, type LossNetwork, lossOf, targetsOf } from './losses.js';
 import { sheet, type Tile } from './sheet.js';
 import type { EventImage } from './tensorboard.js';
 
-/** Held-out styles and photos, the same at every evaluation of a training. */
+/**
+ * Paints photos [N, S, S, 3] (0 to 255), photo i in the style `which[i]` of an evaluation's; yields floats in [0, 1].
+ */
+export type PaintIn = (photos: tf.Tensor4D, which: readonly number[]) => tf.Tensor4D;
+
+/** Photos and styles that are looked at again and again in a training, always the same. */
+export interface Specimens {
+  readonly content: readonly Crop[];
+  readonly style: readonly Crop[];
+}
+
+/** Held-out photos and styles enough for the evaluations and sheets that the options ask for. */
+export async function specimensOf(
+  pictures: { readonly content: Pictures; readonly style: Pictures },
+  { evaluatePairs, sheetSide }: Pick<CourseOptions, 'evaluatePairs' | 'sheetSide'>,
+): Promise<Specimens> {
+  const count = Math.max(evaluatePairs, sheetSide);
+  return { content: await spread(pictures.content, count), style: await spread(pictures.style, count) };
+}
+
+/** Looks at what a training has reached: losses of pairs of specimens, and a sheet of them painted. */
 export class Evaluation {
   /** Loss of the photos as they are: what a net that does nothing scores. */
   #unchanged: Record<string, number> | undefined;
 
-  private constructor(
-    readonly nets: Nets,
+  /** Pair i is photo i in style i; styles repeat where they are fewer. */
+  constructor(
     readonly networks: readonly LossNetwork[],
-    readonly content: readonly Crop[],
-    readonly style: readonly Crop[],
-    readonly options: TrainOptions,
+    readonly specimens: Specimens,
+    readonly options: CourseOptions,
+    readonly paint: PaintIn,
   ) {}
 
-  static async open(
-    nets: Nets,
-    networks: readonly LossNetwork[],
-    pictures: { readonly content: Pictures; readonly style: Pictures },
-    options: TrainOptions,
-  ): Promise<Evaluation> {
-    const count = Math.max(options.evaluatePairs, options.sheetSide);
-    return new Evaluation(
-      nets,
-      networks,
-      await spread(pictures.content, count),
-      await spread(pictures.style, count),
-      options,
-    );
+  /** Mean losses over the pairs: total and parts, and the total of the unchanged photos. */
+  async run(): Promise<Record<string, number>> {
+    this.#unchanged ??= await this.#losses((photos) => tf.mul(photos, 1 / 255));
+    return { ...(await this.#losses(this.paint)), unchanged: this.#unchanged.total! };
   }
 
-  /** Mean losses over the pairs: total, style, content, and the total of the unchanged photos. */
-  async run(params: Tensors): Promise<Record<string, number>> {
-    this.#unchanged ??= await this.#losses((content) => tf.mul(content, 1 / 255));
-    const painted = await this.#losses((content, style) =>
-      paintEach(this.nets, params, generate(this.nets, params, style), content),
-    );
-    return { ...painted, unchanged: this.#unchanged.total! };
-  }
-
-  async #losses(
-    paint: (content: tf.Tensor4D, style: tf.Tensor4D) => tf.Tensor4D,
-  ): Promise<Record<string, number>> {
-    const { batch, evaluatePairs, size } = this.options;
-    const sums = { total: 0, style: 0, content: 0 };
-    for (let at = 0; at < evaluatePairs; at += batch) {
-      const end = Math.min(at + batch, evaluatePairs);
-      const parts = tf.tidy(() => {
-        const content = toTensor(this.content.slice(at, end), size);
-        const style = toTensor(this.style.slice(at, end), size);
+  async #losses(paint: PaintIn): Promise<Record<string, number>> {
+    const { content, style } = this.specimens;
+    const { batch, size } = this.options;
+    const pairs = Math.min(this.options.evaluatePairs, content.length);
+    const sums: Record<string, number> = {};
+    for (let at = 0; at < pairs; at += batch) {
+      const photos = content.slice(at, Math.min(at + batch, pairs));
+      const which = photos.map((_, i) => (at + i) % style.length);
+      const losses = tf.tidy(() => {
+        const x = toTensor(photos, size);
+        const paintings = toTensor(
+          which.map((i) => style[i]!),
+          size,
+        );
         const targets = targetsOf(
           this.networks,
-          tf.mul(style, 1 / 255),
-          tf.mul(content, 1 / 255),
+          tf.mul(paintings, 1 / 255),
+          tf.mul(x, 1 / 255),
           this.options,
         );
-        const losses = lossOf(this.networks, paint(content, style), targets, this.options);
-        return tf.stack([losses.total, losses.style, losses.content]);
+        return lossOf(this.networks, paint(x, which), targets, this.options) as Losses &
+          Record<string, tf.Scalar>;
       });
-      const [total, style, content] = await parts.data();
-      parts.dispose();
-      const share = (end - at) / evaluatePairs;
-      sums.total += share * total!;
-      sums.style += share * style!;
-      sums.content += share * content!;
+      for (const [name, value] of Object.entries(await numbersOf(losses)))
+        sums[name] = (sums[name] ?? 0) + (photos.length / pairs) * value;
+      tf.dispose(losses);
     }
     return sums;
   }
 
   /** Styles in the top row, photos in the left column, each photo painted in each style. */
-  async sheet(params: Tensors): Promise<EventImage> {
+  async sheet(): Promise<EventImage> {
     const { size, sheetSide } = this.options;
-    const contents = this.content.slice(0, sheetSide);
-    const styles = this.style.slice(0, sheetSide);
+    const contents = this.specimens.content.slice(0, sheetSide);
+    const styles = this.specimens.style.slice(0, sheetSide);
     const rows: (Tile | undefined)[][] = [[undefined, ...styles.map(({ data }) => data)]];
-    for (const content of contents) {
-      const row: Tile[] = [content.data];
-      for (const style of styles) {
-        const painted = tf.tidy(() => {
-          const generated = generate(this.nets, params, toTensor([style], size));
-          const picture = paintEach(this.nets, params, generated, toTensor([content], size));
-          return tf.clipByValue(tf.round(tf.mul(picture, 255)), 0, 255);
-        });
+    for (const photo of contents) {
+      const row: Tile[] = [photo.data];
+      for (const which of styles.keys()) {
+        const painted = tf.tidy(() =>
+          tf.clipByValue(tf.round(tf.mul(this.paint(toTensor([photo], size), [which]), 255)), 0, 255),
+        );
         row.push(Uint8Array.from(await painted.data()));
         painted.dispose();
       }
       rows.push(row);
     }
     const side = (n: number) => 4 + n * (size + 4);
-    return { png: await sheet(rows, size), width: side(sheetSide + 1), height: side(sheetSide + 1) };
+    return {
+      png: await sheet(rows, size),
+      width: side(styles.length + 1),
+      height: side(contents.length + 1),
+    };
   }
 }

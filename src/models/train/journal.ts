@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tell } from '../../log.js';
 import { writeFailure, writeWhole } from '../files.js';
-import type { StepResult } from './step.js';
+import type { StepResult } from './course.js';
 import { type EventImage, EventWriter } from './tensorboard.js';
 
 /** `1:02:03` of a number of seconds. */
@@ -54,24 +54,20 @@ export class Journal implements AsyncDisposable {
 
   /** Shows a step on a terminal; writes it down when it is due or was skipped. */
   async step(step: number, report: StepReport, due: boolean): Promise<void> {
-    const { total, style, content, variation, largest, norm, skipped, rate, seconds, skips } = report;
+    const { losses, norm, skipped, rate, seconds, skips } = report;
     this.#first ??= step - 1;
     const stepsPerSecond = ((step - this.#first) * 1000) / (performance.now() - this.#began);
     const left = (this.steps - step) / stepsPerSecond;
-    if (this.show === 'line') this.#line(step, total, stepsPerSecond, left);
+    if (this.show === 'line') this.#line(step, losses.total!, stepsPerSecond, left);
     if (!due && !skipped) return;
     await this.#write(skipped ? 'skipped' : 'step', step, {
-      ...{ total, style, content, variation, largest, norm, rate, skips },
+      ...{ ...losses, norm, rate, skips },
       seconds: Math.round(seconds),
       stepsPerSecond: Number(stepsPerSecond.toFixed(3)),
       left: Math.round(left),
     });
     await this.events.scalars(step, {
-      'loss/total': total,
-      'loss/style': style,
-      'loss/content': content,
-      'loss/variation': variation,
-      'training/largest generated weight': largest,
+      ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`loss/${name}`, value])),
       'training/gradient norm': norm,
       'training/learning rate': rate,
       'training/skipped steps': skips,

@@ -16,7 +16,13 @@ export interface LossOptions {
   readonly contentWeight: number;
   /** Weight of the total variation of the picture. */
   readonly tvWeight: number;
+  /** Weight of the weave: see `weaveOf`. */
+  readonly weaveWeight?: number;
+  /** What a style is: mean and deviation of each channel (`moments`), products of channels (`gram`), or both. */
+  readonly styleLoss?: StyleLoss;
 }
+
+export type StyleLoss = 'moments' | 'gram' | 'both';
 
 /** A frozen loss network on the device, and the layers that are taken from it. */
 export interface LossNetwork extends Disposable {
@@ -82,12 +88,30 @@ export function features(networks: readonly LossNetwork[], picture: tf.Tensor4D)
   );
 }
 
+/** Products of all pairs of channels, averaged over the pixels, [N, C, C] (Gatys et al. 2016, arXiv 1508.06576). */
+export function gramOf(feature: tf.Tensor4D): tf.Tensor3D {
+  const [batch, height, width, channels] = feature.shape;
+  const flat = tf.reshape(feature, [batch, height * width, channels]);
+  return tf.mul(tf.matMul(flat, flat, true, false), 1 / (height * width)) as tf.Tensor3D;
+}
+
+const kindsOf = { moments: ['moments'], gram: ['gram'], both: ['moments', 'gram'] } as const;
+
 /**
- * What style is here: mean and standard deviation of each channel of the style layers, [N, 2C] per layer
- * (Li et al. 2017, arXiv 1701.01036).
+ * What style is here, per layer and kind: `moments` are mean and standard deviation of each channel, [N, 2C]
+ * (Li et al. 2017, arXiv 1701.01036); `gram` is the Gram matrix [N, C, C].
  */
-export function styleOf(feature: Tensors, layers: readonly string[]): Record<string, tf.Tensor2D> {
-  return Object.fromEntries(layers.map((layer) => [layer, statistics(feature[layer] as tf.Tensor4D, 1e-5)]));
+export function styleOf(
+  feature: Tensors,
+  { styleLayers, styleLoss = 'moments' }: Pick<LossOptions, 'styleLayers' | 'styleLoss'>,
+): Record<string, tf.Tensor> {
+  const described = styleLayers.flatMap((layer) =>
+    kindsOf[styleLoss].map((kind): [string, tf.Tensor] => {
+      const x = feature[layer] as tf.Tensor4D;
+      return [`${layer} ${kind}`, kind === 'gram' ? gramOf(x) : statistics(x, 1e-5)];
+    }),
+  );
+  return Object.fromEntries(described);
 }
 
 /** Mean absolute difference of neighbours, right and below, of a picture in [0, 1]. */
@@ -101,6 +125,29 @@ export function totalVariation(picture: tf.Tensor4D): tf.Scalar {
   return tf.add(along(1, height), along(2, width));
 }
 
+/** Side of the cells in which a TransformNet draws: two upsamplings by 2. */
+const CELL = 4;
+/** Cells along each side of the squares whose phases are compared. */
+const BLOCK = 8;
+
+/**
+ * How much of a picture [N, H, W, 3] repeats every four pixels. Upsampling lets a net draw each of the 4x4 places of
+ * a cell with a colour of its own, which is a cheap way to the variance that a style asks for and shows as a weave in
+ * flat areas. In squares of 8x8 cells the mean of each place is taken; the weave is the variance of the 16 means.
+ * A texture that is not locked to the cells averages out.
+ */
+export function weaveOf(picture: tf.Tensor4D): tf.Scalar {
+  const [batch, height, width] = picture.shape;
+  const [rows, columns] = [Math.floor(height / CELL), Math.floor(width / CELL)];
+  const whole = tf.slice(picture, 0, [-1, rows * CELL, columns * CELL, -1]);
+  const apart = tf.transpose(tf.reshape(whole, [batch * rows, CELL, columns, 3 * CELL]), [0, 2, 1, 3]);
+  const cells = tf.reshape(apart, [batch, rows, columns, 3 * CELL * CELL]) as tf.Tensor4D;
+  const block = Math.min(BLOCK, rows, columns);
+  const means = tf.avgPool(cells, block, block, 'valid');
+  const places = tf.reshape(means, [-1, CELL * CELL, 3]);
+  return tf.mean(tf.square(tf.sub(places, tf.mean(places, 1, true)))) as tf.Scalar;
+}
+
 const sum = (parts: readonly tf.Tensor[]): tf.Scalar =>
   parts.length === 0 ? tf.scalar(0) : (tf.addN([...parts]) as tf.Scalar);
 
@@ -110,21 +157,34 @@ export type Targets = {
   readonly content: Tensors;
 };
 
-/** Targets of a batch: style statistics of `style`, content features of `content`, both floats in [0, 1], NHWC. */
-export function targetsOf(
+/** Style targets: what `styleOf` makes of pictures (floats in [0, 1], NHWC). No gradient flows into them. */
+export const styleTargets = (
+  networks: readonly LossNetwork[],
+  pictures: tf.Tensor4D,
+  options: LossOptions,
+): Record<string, tf.Tensor> => tf.tidy(() => styleOf(features(networks, pictures), options));
+
+/** Content targets: features of photos (floats in [0, 1], NHWC). No gradient flows into them. */
+export const contentTargets = (
+  networks: readonly LossNetwork[],
+  photos: tf.Tensor4D,
+  { contentLayers }: LossOptions,
+): Record<string, tf.Tensor> =>
+  tf.tidy(() => {
+    const kept = features(networks, photos);
+    return Object.fromEntries(contentLayers.map((layer) => [layer, kept[layer]!]));
+  });
+
+/** Style targets of `style` and content targets of `content`, both floats in [0, 1], NHWC. */
+export const targetsOf = (
   networks: readonly LossNetwork[],
   style: tf.Tensor4D,
   content: tf.Tensor4D,
   options: LossOptions,
-): Targets {
-  return tf.tidy((): Targets & tf.TensorContainerObject => {
-    const kept = features(networks, content);
-    return {
-      style: styleOf(features(networks, style), options.styleLayers),
-      content: Object.fromEntries(options.contentLayers.map((layer) => [layer, kept[layer]!])),
-    };
-  });
-}
+): Targets => ({
+  style: styleTargets(networks, style, options),
+  content: contentTargets(networks, content, options),
+});
 
 /** The loss of painted pictures, and its parts unweighted. */
 export interface Losses {
@@ -132,11 +192,20 @@ export interface Losses {
   readonly style: tf.Scalar;
   readonly content: tf.Scalar;
   readonly variation: tf.Scalar;
+  readonly weave: tf.Scalar;
+}
+
+const mse = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.mean(tf.square(tf.sub(a, b)));
+
+/** Squared error of a layer's style: of moments the mean's plus the deviation's, of a Gram matrix its rows', averaged over channels. */
+function styleError(painted: tf.Tensor, target: tf.Tensor): tf.Tensor {
+  // A mean over both halves of [N, 2C] is half the sum of their means; one over [N, C, C] counts each row C times too small.
+  return tf.mul(mse(painted, target), painted.rank === 2 ? 2 : painted.shape[2]!);
 }
 
 /**
- * The loss of painted pictures, parts unweighted: style is the squared error of mean and of deviation, averaged over
- * channels and summed over layers; content the mean squared error of features.
+ * The loss of painted pictures, parts unweighted: style is the squared error of mean and of deviation (or of the Gram
+ * matrix), averaged over channels and summed over layers; content the mean squared error of features.
  */
 export function lossOf(
   networks: readonly LossNetwork[],
@@ -145,18 +214,16 @@ export function lossOf(
   options: LossOptions,
 ): Losses {
   const feature = features(networks, picture);
-  const mse = (a: tf.Tensor, b: tf.Tensor) => tf.mean(tf.square(tf.sub(a, b)));
-  const painted = styleOf(feature, options.styleLayers);
-  const style = sum(
-    // A mean over both halves of [N, 2C] is half the sum of their means.
-    options.styleLayers.map((layer) => tf.mul(mse(painted[layer]!, targets.style[layer]!), 2)),
-  );
+  const painted = styleOf(feature, options);
+  const style = sum(Object.entries(painted).map(([key, mine]) => styleError(mine, targets.style[key]!)));
   const content = sum(options.contentLayers.map((layer) => mse(feature[layer]!, targets.content[layer]!)));
   const variation = totalVariation(picture);
+  const weave = weaveOf(picture);
   const total = sum([
     tf.mul(style, options.styleWeight),
     tf.mul(content, options.contentWeight),
     tf.mul(variation, options.tvWeight),
+    tf.mul(weave, options.weaveWeight ?? 0),
   ]);
-  return { total, style, content, variation };
+  return { total, style, content, variation, weave };
 }

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { forward, fromDevice, fromFlatBatch, type Tensors, toDevice } from '../engines/tfjs-forward.js';
-import { type NetSpec, netParams, sizeOf } from '../net.js';
+import { type NetSpec, netParams, type Param, sizeOf } from '../net.js';
 import { metaNet } from '../nets/metanet.js';
 import { transformNet } from '../nets/transform.js';
-import type { Tensor, Weights } from '../weights.js';
+import { paramsFrom, type Tensor, type Weights } from '../weights.js';
 import type { TrainOptions } from './options.js';
 import { Random } from './random.js';
 
@@ -27,6 +27,15 @@ export function buildNets(options: TrainOptions): Nets {
   const card = cardOptions(options);
   const transform = transformNet(card.transform);
   return { transform, meta: metaNet(transform, card.meta) };
+}
+
+/** Shapes of all trained params of both nets, under `transform/` and `meta/`. */
+export function trainedParams({ transform, meta }: Nets): Record<string, Param> {
+  return Object.fromEntries(
+    [['transform/', transform] as const, ['meta/', meta] as const].flatMap(([prefix, net]) =>
+      Object.entries(paramsFrom(net.params, 'net')).map(([name, param]) => [prefix + name, param]),
+    ),
+  );
 }
 
 /** Standard deviation after He et al. 2015 (arXiv 1502.01852) for a filter [out, in, k, k] or a matrix [out, in]. */
@@ -99,19 +108,35 @@ export function generate({ meta }: Nets, params: Tensors, style: tf.Tensor4D, tr
   return forward(meta, { style }, under(params, 'meta/'), Object.keys(meta.outputs), { training });
 }
 
-/** Paints picture i of `content` [N, S, S, 3] (0 to 255) with the i-th generated weights; yields floats in [0, 1]. */
+/**
+ * Paints picture i of `content` [N, S, S, 3] (0 to 255) with the i-th generated weights, of which there may be more
+ * than pictures; yields floats in [0, 1].
+ */
 export function paintEach(
   { transform }: Nets,
   params: Tensors,
   generated: Tensors,
   content: tf.Tensor4D,
 ): tf.Tensor4D {
+  const [count] = content.shape;
   const style = Object.fromEntries(
-    Object.entries(generated).map(([name, flat]) => [
-      name,
-      fromFlatBatch(flat, transform.params[name]!.shape),
-    ]),
+    Object.entries(generated).map(([name, flat]) => {
+      const mine = flat.shape[0]! > count ? tf.slice(flat, 0, [count, -1]) : flat;
+      return [name, fromFlatBatch(mine, transform.params[name]!.shape)];
+    }),
   );
   const own = under(params, 'transform/');
   return forward(transform, { content }, { ...own, ...style }, ['floats']).floats as tf.Tensor4D;
+}
+
+/** Largest absolute value of the generated weights, and the sum of squares of what lies beyond a limit. */
+export function sizeOfGenerated(
+  generated: Tensors,
+  limit: number,
+): { largest: tf.Scalar; beyond: tf.Scalar } {
+  const each = Object.values(generated);
+  const largest = tf.max(tf.stack(each.map((tensor) => tf.max(tf.abs(tensor))))) as tf.Scalar;
+  if (limit === 0) return { largest, beyond: tf.scalar(0) };
+  const excess = each.map((tensor) => tf.sum(tf.square(tf.relu(tf.sub(tf.abs(tensor), limit)))));
+  return { largest, beyond: tf.addN(excess) as tf.Scalar };
 }

@@ -3,27 +3,43 @@ import * as tf from '@tensorflow/tfjs';
 import { BadInput, CannotWrite } from '../../errors.js';
 import { log } from '../../log.js';
 import { writeWhole } from '../files.js';
-import { writeModel } from '../model.js';
-import { mismatch, paramsFrom, prefixed, type Tensor, type Weights, withPrefix } from '../weights.js';
+import type { Param } from '../net.js';
+import { mismatch, prefixed, type Tensor, type Weights, withPrefix } from '../weights.js';
 import { Adam } from './adam.js';
 import type { Cursor } from './batches.js';
-import { newestCheckpoint, saveCheckpoint, type TrainState } from './checkpoint.js';
-import { buildNets, cardOptions, fromVariables, initialParams, type Nets, toVariables } from './nets.js';
-import type { TrainOptions } from './options.js';
+import { type Checkpoint, newestCheckpoint, saveCheckpoint, type TrainState } from './checkpoint.js';
+import type { CourseOptions } from './course-options.js';
+import { fromVariables, toVariables } from './nets.js';
+import type { Optimiser } from './optimiser.js';
 import { Random } from './random.js';
 
 /** Fingerprints of the pictures that are trained on. */
 export type DataPrints = TrainState['data'];
 
-/** What the person who trains says of the model. */
-export interface ModelHeader {
-  readonly data: readonly string[];
-  readonly licence: string;
+/** What a training tells of itself in the header of its model. */
+export interface Standing {
+  readonly step: number;
+  readonly seconds: number;
+  readonly skips: number;
+  /** The newest held-out losses. */
+  readonly heldOut: Readonly<Record<string, number>>;
+  readonly options: CourseOptions;
 }
 
-/** Tensors that a checkpoint holds beside those of the optimiser. */
-const bare = (weights: Weights): Map<string, Tensor> =>
-  new Map([...weights].filter(([name]) => !name.startsWith('adam.')));
+/** What is trained. */
+export interface Plan {
+  /** Shapes of the params: what a checkpoint must hold. */
+  readonly shapes: Readonly<Record<string, Param>>;
+  /** Params to begin with. */
+  readonly begin: () => Weights;
+  /** The bytes of the model as the params are now. */
+  readonly model: (params: Weights, standing: Standing) => Uint8Array;
+  /** Adam unless another is named. */
+  readonly optimiser?: (params: Readonly<Record<string, tf.Variable>>, options: CourseOptions) => Optimiser;
+}
+
+const isMemory = (name: string, { memory }: Optimiser): boolean =>
+  Object.keys(memory).some((kind) => name.startsWith(`${kind}/`));
 
 function assign(variables: Readonly<Record<string, tf.Variable>>, weights: Weights): void {
   const fresh = toVariables(weights);
@@ -31,24 +47,27 @@ function assign(variables: Readonly<Record<string, tf.Variable>>, weights: Weigh
   tf.dispose(fresh);
 }
 
-/** Refuses a checkpoint whose tensors are not those of the nets, moments included. */
-function check(weights: Weights, { transform, meta }: Nets): void {
-  const params = Object.fromEntries(
-    [['transform/', transform] as const, ['meta/', meta] as const].flatMap(([prefix, net]) =>
-      Object.entries(paramsFrom(net.params, 'net')).map(([name, param]) => [prefix + name, param]),
+/** Puts a checkpoint's numbers in place. @throws BadInput when it is not one of these params and this optimiser. */
+function restore(optimiser: Optimiser, { weights, state }: Checkpoint, { shapes }: Plan): void {
+  const params = new Map([...weights].filter(([name]) => !isMemory(name, optimiser)));
+  const parts: [Readonly<Record<string, tf.Variable>>, Map<string, Tensor>][] = [
+    [optimiser.params, params],
+    ...Object.entries(optimiser.memory).map(
+      ([kind, variables]): [Readonly<Record<string, tf.Variable>>, Map<string, Tensor>] => [
+        variables,
+        withPrefix(weights, `${kind}/`),
+      ],
     ),
-  );
-  for (const part of [
-    bare(weights),
-    withPrefix(weights, 'adam.mean/'),
-    withPrefix(weights, 'adam.square/'),
-  ]) {
-    const why = mismatch(part, params);
+  ];
+  for (const [variables, numbers] of parts) {
+    const why = mismatch(numbers, shapes);
     if (why)
       throw new BadInput(`The checkpoint does not fit these options: ${why}.`, {
         hint: 'Give the options that the training began with, or another --out.',
       });
+    assign(variables, numbers);
   }
+  optimiser.updates = state.updates;
 }
 
 /** A training as it stands: params, optimiser, position. What is saved and taken up again. */
@@ -64,12 +83,12 @@ export class Training implements Disposable {
 
   private constructor(
     readonly folder: string,
-    readonly name: string,
-    readonly options: TrainOptions,
-    readonly nets: Nets,
-    readonly adam: Adam,
-    private random: Random,
-    private header: ModelHeader,
+    readonly plan: Plan,
+    readonly options: CourseOptions,
+    readonly data: DataPrints,
+    readonly optimiser: Optimiser,
+    /** All that is random in a training once it has begun; saved with it. */
+    readonly random: Random,
   ) {}
 
   /**
@@ -78,33 +97,43 @@ export class Training implements Disposable {
    */
   static async open(
     folder: string,
-    name: string,
-    options: TrainOptions,
-    { resume, data, header }: { resume: boolean; data: DataPrints; header: ModelHeader },
+    plan: Plan,
+    options: CourseOptions,
+    { resume, data }: { resume: boolean; data: DataPrints },
   ): Promise<Training> {
-    const nets = buildNets(options);
     const found = await newestCheckpoint(join(folder, 'checkpoints'));
     if (found && !resume)
       throw new CannotWrite(`${folder} already holds a training of ${found.state.step} steps.`, {
         hint: 'Go on with --resume, or choose another --out.',
       });
-    if (found) check(found.weights, nets);
-    const params = found ? bare(found.weights) : initialParams(nets, options.seed);
-    const adam = new Adam(toVariables(params), options);
+    const optimiser = (plan.optimiser ?? ((params) => new Adam(params, options)))(
+      toVariables(plan.begin()),
+      options,
+    );
     const random = found ? new Random(found.state.random) : Random.from(options.seed, 'training');
-    const training = new Training(folder, name, options, nets, adam, random, header);
-    if (!found) return training;
-    assign(adam.mean, withPrefix(found.weights, 'adam.mean/'));
-    assign(adam.square, withPrefix(found.weights, 'adam.square/'));
-    const { state } = found;
-    adam.updates = state.updates;
-    training.step = state.step;
-    training.skips = state.skipped;
-    training.cursor = state.cursor;
-    training.#secondsBefore = state.seconds;
-    if (JSON.stringify(data) !== JSON.stringify(state.data))
-      log.warn('The pictures are not those that this training began with.');
+    const training = new Training(folder, plan, options, data, optimiser, random);
+    if (found) training.#takeUp(found);
     return training;
+  }
+
+  #takeUp(found: Checkpoint): void {
+    try {
+      restore(this.optimiser, found, this.plan);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+    const { step, skipped, cursor, seconds, data } = found.state;
+    this.step = step;
+    this.skips = skipped;
+    this.cursor = cursor;
+    this.#secondsBefore = seconds;
+    if (JSON.stringify(this.data) !== JSON.stringify(data))
+      log.warn('The pictures are not those that this training began with.');
+  }
+
+  get params(): Readonly<Record<string, tf.Variable>> {
+    return this.optimiser.params;
   }
 
   /** Seconds of training, earlier runs included. */
@@ -117,33 +146,25 @@ export class Training implements Disposable {
   }
 
   /** Writes a checkpoint, and the model as it is now. @throws CannotWrite */
-  async save(data: DataPrints): Promise<void> {
-    const { adam, options, step, skips, cursor, seconds } = this;
-    const params = await fromVariables(adam.params);
-    const weights = new Map([
-      ...params,
-      ...prefixed(await fromVariables(adam.mean), 'adam.mean/'),
-      ...prefixed(await fromVariables(adam.square), 'adam.square/'),
-    ]);
+  async save(): Promise<void> {
+    const { optimiser, options, step, skips, cursor, seconds, data } = this;
+    const params = await fromVariables(optimiser.params);
+    const weights = new Map(params);
+    for (const [kind, variables] of Object.entries(optimiser.memory))
+      for (const [name, tensor] of prefixed(await fromVariables(variables), `${kind}/`))
+        weights.set(name, tensor);
     const state: TrainState = {
       format: 1,
-      ...{ step, updates: adam.updates, skipped: skips, seconds, cursor, data, options },
+      ...{ step, updates: optimiser.updates, skipped: skips, seconds, cursor, data, options },
       random: [...this.random.state],
     };
     await saveCheckpoint(join(this.folder, 'checkpoints'), { state, weights });
-    const card = {
-      name: this.name,
-      ...cardOptions(options),
-      training: { step, seconds: Math.round(seconds), skips, heldOut: this.losses, options },
-      ...{ data: [...this.header.data], licence: this.header.licence },
-      date: new Date().toISOString().slice(0, 10),
-    };
-    const nets = { base: withPrefix(params, 'transform/'), metaWeights: withPrefix(params, 'meta/') };
-    await writeWhole(this.modelPath, writeModel(card, nets));
+    const standing = { step, seconds: Math.round(seconds), skips, heldOut: this.losses, options };
+    await writeWhole(this.modelPath, this.plan.model(params, standing));
   }
 
   [Symbol.dispose](): void {
-    tf.dispose(this.adam.params);
-    this.adam[Symbol.dispose]();
+    tf.dispose(this.optimiser.params);
+    this.optimiser[Symbol.dispose]();
   }
 }

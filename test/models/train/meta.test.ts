@@ -8,10 +8,12 @@ import { BadInput, CannotWrite, Interrupted } from '../../../src/errors.js';
 import { readModel } from '../../../src/models/model.js';
 import { Adam } from '../../../src/models/train/adam.js';
 import { useBackend } from '../../../src/models/train/backend.js';
+import { takeStep } from '../../../src/models/train/course.js';
 import { loadLossNetworks } from '../../../src/models/train/losses.js';
-import { type TrainFiles, trainMeta } from '../../../src/models/train/meta.js';
+import { metaGradients, type TrainFiles, trainMeta } from '../../../src/models/train/meta.js';
 import { buildNets, fromVariables, initialParams, toVariables } from '../../../src/models/train/nets.js';
-import { trainStep } from '../../../src/models/train/step.js';
+import type { TrainOptions } from '../../../src/models/train/options.js';
+import { Random } from '../../../src/models/train/random.js';
 import { tinyFiles, tinyOptions } from './tiny.js';
 
 let files: TrainFiles;
@@ -113,29 +115,37 @@ describe('a training', () => {
 
 describe('a step', () => {
   const options = tinyOptions();
-  const open = async () => {
+  const open = async (given: Partial<TrainOptions> = {}) => {
     const nets = buildNets(options);
     const networks = await loadLossNetworks(files.loss, options.styleLayers);
     const adam = new Adam(toVariables(initialParams(nets, 1)), options);
-    return { nets, networks, adam };
+    const all = { ...options, ...given };
+    const random = Random.from(1);
+    const step = (content: tf.Tensor4D, style: tf.Tensor4D, rate: number) =>
+      takeStep(
+        { gradients: () => metaGradients(nets, networks, adam.params, { content, style }, all, random) },
+        { optimiser: adam, options: all },
+        { next: { content: 0, style: 0 } },
+        rate,
+      );
+    return { nets, adam, step };
   };
   const pictures = (seed: number) => tf.randomUniform([2, 16, 16, 3], 0, 255, 'float32', seed) as tf.Tensor4D;
 
   it('keeps the number of tensors', async () => {
-    const { nets, networks, adam } = await open();
-    const batch = { content: pictures(1), style: pictures(2) };
-    const step = () => trainStep(nets, networks, adam, batch, options, 1e-3);
-    await step();
+    const { step } = await open({ consistencyWeight: 10 });
+    const [content, style] = [pictures(1), pictures(2)];
+    await step(content, style, 1e-3);
     const before = tf.memory().numTensors;
-    for (let i = 0; i < 3; i++) await step();
+    for (let i = 0; i < 3; i++) await step(content, style, 1e-3);
     expect(tf.memory().numTensors).toBe(before);
   });
 
   it('leaves everything as it was when a number is none', async () => {
-    const { nets, networks, adam } = await open();
+    const { adam, step } = await open();
     const before = await fromVariables(adam.params);
-    const batch = { content: tf.mul(pictures(1), Number.NaN) as tf.Tensor4D, style: pictures(2) };
-    expect(await trainStep(nets, networks, adam, batch, options, 1e-3)).toMatchObject({ skipped: true });
+    const content = tf.mul(pictures(1), Number.NaN) as tf.Tensor4D;
+    expect(await step(content, pictures(2), 1e-3)).toMatchObject({ skipped: true });
     expect(await fromVariables(adam.params)).toEqual(before);
     expect(adam.updates).toBe(0);
   });
@@ -158,18 +168,10 @@ describe('a step', () => {
   });
 
   it('holds large generated weights back when a limit is set', async () => {
-    const { nets, networks, adam } = await open();
-    const batch = { content: pictures(1), style: pictures(2) };
-    const free = await trainStep(nets, networks, adam, batch, { ...options, weightLimit: 0 }, 0);
-    const held = await trainStep(
-      nets,
-      networks,
-      adam,
-      batch,
-      { ...options, weightLimit: 0.01, weightPenalty: 100 },
-      0,
-    );
-    expect(held.largest).toBeCloseTo(free.largest, 4);
+    const [content, style] = [pictures(1), pictures(2)];
+    const free = await (await open({ weightLimit: 0 })).step(content, style, 0);
+    const held = await (await open({ weightLimit: 0.01, weightPenalty: 100 })).step(content, style, 0);
+    expect(held.losses.largest).toBeCloseTo(free.losses.largest!, 4);
     expect(held.norm).toBeGreaterThan(2 * free.norm);
   });
 });
