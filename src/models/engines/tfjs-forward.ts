@@ -214,7 +214,8 @@ function convolved(x: tf.Tensor4D, filter: tf.Tensor4D | tf.Tensor5D, stride: nu
       ? convolvedByHalves(x, filter as tf.Tensor4D)
       : tf.conv2d(x, filter as tf.Tensor4D, stride, 'valid');
   }
-  const filters: tf.Tensor[] = tf.unstack(filter);
+  // TensorFlow.js cannot take the gradient of taking a single tensor off a stack.
+  const filters = filter.shape[0] === 1 ? [tf.squeeze(filter, [0])] : tf.unstack(filter);
   const pictures: tf.Tensor4D[] = filters.length === 1 ? [x] : tf.split(x, filters.length, 0);
   const painted = pictures.map((picture, i) => convolved(picture, filters[i] as tf.Tensor4D, stride));
   return painted.length === 1 ? painted[0]! : tf.concat(painted, 0);
