@@ -39,11 +39,12 @@ export const courseFields = {
   /** So many steps in a row without finite gradients end the training. */
   patience: z.number().int().min(1).default(20),
 
-  /** Every so many steps: a log line, held-out losses, a sample sheet, a checkpoint. */
+  /** Every so many steps: a log line, held-out losses, a sample sheet, a checkpoint, histograms of weights. */
   logEvery: z.number().int().min(1).default(10),
   evaluateEvery: z.number().int().min(1).default(100),
   sheetEvery: z.number().int().min(1).default(200),
   saveEvery: z.number().int().min(1).default(200),
+  histogramEvery: z.number().int().min(1).default(500),
   /** Held-out pairs in an evaluation; held-out styles and photos on a sheet. */
   evaluatePairs: z.number().int().min(1).max(256).default(16),
   sheetSide: z.number().int().min(1).max(12).default(5),

@@ -26,6 +26,8 @@ export interface Course<B extends { readonly next: Cursor }> {
   /** Mean losses on what is never trained on. */
   readonly evaluate: () => Promise<Readonly<Record<string, number>>>;
   readonly sheet: () => Promise<EventImage>;
+  /** Weights that one net generates for another, by layer, of some held-out styles. */
+  readonly generated?: () => Promise<Readonly<Record<string, ArrayLike<number>>>>;
 }
 
 /** How a training ended. */
@@ -77,12 +79,43 @@ export async function takeStep<B extends { readonly next: Cursor }>(
   }
 }
 
+/** Trained weights by name, and generated ones, to be looked at. */
+async function weightsOf(
+  { generated }: Pick<Course<never>, 'generated'>,
+  { params }: Training,
+): Promise<Record<string, ArrayLike<number>>> {
+  const weights: Record<string, ArrayLike<number>> = {};
+  for (const [name, variable] of Object.entries(params)) weights[`trained/${name}`] = await variable.data();
+  for (const [name, numbers] of Object.entries((await generated?.()) ?? {}))
+    weights[`generated/${name}`] = numbers;
+  return weights;
+}
+
 /**
- * Follows a course to its last step: the one loop of all trainings. When the signal is aborted it saves, and then
- * throws.
+ * Follows a course to its last step, and tells the journal of its begin and end. When the signal is aborted it saves,
+ * and then throws.
  * @throws Interrupted after a stop; CannotWrite; LivebrushError when the training diverges.
  */
 export async function follow<B extends { readonly next: Cursor }>(
+  course: Course<B>,
+  training: Training,
+  journal: Journal,
+  signal?: AbortSignal,
+): Promise<TrainResult> {
+  await journal.begin(training.step, training.options);
+  try {
+    const result = await walk(course, training, journal, signal);
+    await journal.end(result.step, 'done');
+    return result;
+  } catch (error) {
+    // What went wrong is worth more than the note of it.
+    await journal.end(training.step, error instanceof Interrupted ? 'stopped' : 'failed').catch(() => {});
+    throw error;
+  }
+}
+
+/** The one loop of all trainings. */
+async function walk<B extends { readonly next: Cursor }>(
   course: Course<B>,
   training: Training,
   journal: Journal,
@@ -120,6 +153,7 @@ export async function follow<B extends { readonly next: Cursor }>(
       );
     if (due(options.evaluateEvery)) await evaluate();
     if (due(options.sheetEvery)) await journal.sheet(step, await course.sheet());
+    if (due(options.histogramEvery)) await journal.histograms(step, await weightsOf(course, training));
     if (due(options.saveEvery)) await save();
     // Lets signals and a watching page through: some backends answer without ever giving way.
     await setImmediate();

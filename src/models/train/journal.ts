@@ -24,6 +24,17 @@ export interface StepReport extends StepResult {
   readonly skips: number;
 }
 
+/** Ends a line that a killed run left half-written, so that the next one stands by itself. */
+async function closeLine(file: FileHandle): Promise<void> {
+  const { size } = await file.stat();
+  if (size === 0) return;
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, size - 1);
+  if (buffer.toString() !== '\n') await file.appendFile('\n');
+}
+
+/** How a run ended: all steps are made, its user stopped it, or it failed. */
+export type Ending = 'done' | 'stopped' | 'failed';
+
 /**
  * What a training leaves behind for people: JSON lines in `log.jsonl`, TensorBoard events in `events/`, sample
  * sheets in `sheets/`.
@@ -44,12 +55,22 @@ export class Journal implements AsyncDisposable {
   static async open(folder: string, steps: number, show?: Show): Promise<Journal> {
     try {
       await mkdir(join(folder, 'sheets'), { recursive: true });
-      const file = await open(join(folder, 'log.jsonl'), 'a');
+      const file = await open(join(folder, 'log.jsonl'), 'a+');
+      await closeLine(file);
       const events = await EventWriter.open(join(folder, 'events'));
       return new Journal(folder, steps, show ?? (process.stderr.isTTY ? 'line' : 'json'), file, events);
     } catch (cause) {
       throw writeFailure(folder, cause);
     }
+  }
+
+  /** Tells that a run begins, at a step, with which options: what joins several runs of one log. */
+  async begin(step: number, options: object): Promise<void> {
+    await this.#write('begin', step, { steps: this.steps, at: new Date().toISOString(), options });
+  }
+
+  async end(step: number, reason: Ending): Promise<void> {
+    await this.#write('end', step, { reason });
   }
 
   /** Shows a step on a terminal; writes it down when it is due or was skipped. */
@@ -84,6 +105,16 @@ export class Journal implements AsyncDisposable {
   async sheet(step: number, image: EventImage): Promise<void> {
     await writeWhole(join(this.folder, 'sheets', `step-${step}.png`), image.png);
     await this.events.image(step, 'sheet', image);
+  }
+
+  /** Distributions of weights, by name; how many numbers of each are not finite where any is not. */
+  async histograms(step: number, values: Readonly<Record<string, ArrayLike<number>>>): Promise<void> {
+    const broken: Record<string, number> = {};
+    for (const [tag, numbers] of Object.entries(values)) {
+      const leftOut = await this.events.histogram(step, tag, numbers);
+      if (leftOut > 0) broken[`not finite/${tag}`] = leftOut;
+    }
+    if (Object.keys(broken).length > 0) await this.events.scalars(step, broken);
   }
 
   async saved(step: number, seconds: number): Promise<void> {

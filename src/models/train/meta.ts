@@ -128,6 +128,16 @@ function courseOf(
     },
     evaluate: () => evaluation.run(),
     sheet: () => evaluation.sheet(),
+    generated: async () => {
+      const styles = specimens.style.slice(0, options.sheetSide);
+      const generated = tf.tidy(() => generate(nets, params, toTensor(styles, size)));
+      const layers = Object.entries(generated).map(
+        async ([name, flat]) => [name, await flat.data()] as const,
+      );
+      const numbers = Object.fromEntries(await Promise.all(layers));
+      tf.dispose(generated);
+      return numbers;
+    },
   };
 }
 

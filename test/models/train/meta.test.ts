@@ -11,9 +11,16 @@ import { useBackend } from '../../../src/models/train/backend.js';
 import { takeStep } from '../../../src/models/train/course.js';
 import { loadLossNetworks } from '../../../src/models/train/losses.js';
 import { metaGradients, type TrainFiles, trainMeta } from '../../../src/models/train/meta.js';
-import { buildNets, fromVariables, initialParams, toVariables } from '../../../src/models/train/nets.js';
+import {
+  buildNets,
+  fromVariables,
+  initialParams,
+  toVariables,
+  trainedParams,
+} from '../../../src/models/train/nets.js';
 import type { TrainOptions } from '../../../src/models/train/options.js';
 import { Random } from '../../../src/models/train/random.js';
+import { histogramsIn } from './events.js';
 import { tinyFiles, tinyOptions } from './tiny.js';
 
 let files: TrainFiles;
@@ -62,6 +69,29 @@ describe('a training', () => {
     expect(events.filter((event) => event.startsWith('step'))).toHaveLength(6);
   });
 
+  it('writes down how trained and generated weights are distributed, and where it began and ended', async () => {
+    const options = tinyOptions({ steps: 4, histogramEvery: 2 });
+    await trainMeta(files, options, { show: 'none' });
+    const found = await histogramsIn(join(files.out, 'events'));
+    const { transform, meta } = buildNets(options);
+    const trained = Object.keys(trainedParams({ transform, meta })).map((name) => `trained/${name}`);
+    const generated = Object.keys(meta.outputs).map((name) => `generated/${name}`);
+    for (const step of [2, 4]) {
+      const tags = found.filter((one) => one.step === step).map(({ tag }) => tag);
+      expect(tags.sort()).toEqual([...trained, ...generated].sort());
+    }
+    for (const { tag, histo } of found.filter(({ step }) => step === 4)) {
+      const net = tag.startsWith('trained/transform/') ? transform : meta;
+      const name = tag.replace(/^trained\/(transform|meta)\//, '');
+      const made = tag.startsWith('generated/') && transform.params[tag.slice('generated/'.length)]!.shape;
+      const shape = made ? [options.sheetSide, ...made] : net.params[name]!.shape;
+      expect(histo.num).toBe(shape.reduce((product, side) => product * side, 1));
+    }
+    const all = await lines(files.out);
+    expect(all[0]).toMatchObject({ event: 'begin', step: 0, steps: 4, options: { base: 2 } });
+    expect(all.at(-1)).toMatchObject({ event: 'end', step: 4, reason: 'done' });
+  });
+
   it('learns: the loss on what it trains on falls', async () => {
     await trainMeta(
       files,
@@ -103,6 +133,7 @@ describe('a training', () => {
     const result = trainMeta(files, tinyOptions(), { show: 'none', signal: AbortSignal.abort() });
     await expect(result).rejects.toThrow(Interrupted);
     expect(await readdir(join(files.out, 'checkpoints'))).toEqual(['step-00000000']);
+    expect((await lines(files.out)).at(-1)).toMatchObject({ event: 'end', reason: 'stopped' });
   });
 
   it('does not run over an earlier one, nor go on with other nets', async () => {

@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import protobuf from 'protobufjs';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { crc32c, EventWriter, frameRecord } from '../../../src/models/train/tensorboard.js';
+import { histogramsIn, records } from './events.js';
 
 const text = (value: string) => new TextEncoder().encode(value);
 
@@ -12,21 +12,6 @@ it('computes the CRC-32C of the published test vectors', () => {
   expect(crc32c(new Uint8Array(32))).toBe(0x8a9136aa);
   expect(crc32c(new Uint8Array(32).fill(0xff))).toBe(0x62a8ab43);
 });
-
-/** Takes records apart and checks both of their checksums. */
-function records(file: Uint8Array): Uint8Array[] {
-  const out: Uint8Array[] = [];
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  for (let at = 0; at < file.length; ) {
-    const length = Number(view.getBigUint64(at, true));
-    const data = file.subarray(at + 12, at + 12 + length);
-    const again = frameRecord(data);
-    expect(Buffer.from(file.subarray(at, at + 16 + length)).equals(again)).toBe(true);
-    out.push(data);
-    at += 16 + length;
-  }
-  return out;
-}
 
 it('frames a record with length and masked checksums', () => {
   const framed = frameRecord(text('hello'));
@@ -62,29 +47,6 @@ it('writes the version, scalars and pictures as protobuf events', async () => {
   ).toBe(true);
 });
 
-/** HistogramProto as TensorFlow publishes it, read apart from the writer's own schema. */
-const { Event } = protobuf.parse(`
-  syntax = "proto3";
-  message HistogramProto {
-    double min = 1; double max = 2; double num = 3; double sum = 4; double sum_squares = 5;
-    repeated double bucket_limit = 6 [packed = true];
-    repeated double bucket = 7 [packed = true];
-  }
-  message Value { string tag = 1; HistogramProto histo = 5; }
-  message Summary { repeated Value value = 1; }
-  message Event { double wall_time = 1; int64 step = 2; Summary summary = 5; }
-`).root as unknown as { Event: protobuf.Type };
-
-interface Histo {
-  min: number;
-  max: number;
-  num: number;
-  sum: number;
-  sumSquares: number;
-  bucketLimit: number[];
-  bucket: number[];
-}
-
 async function histogramsOf(...written: (readonly number[])[]) {
   const folder = await mkdtemp(join(tmpdir(), 'events-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -92,17 +54,9 @@ async function histogramsOf(...written: (readonly number[])[]) {
   const leftOut: number[] = [];
   for (const values of written) leftOut.push(await writer.histogram(7, 'weights', Float32Array.from(values)));
   await writer[Symbol.asyncDispose]();
-  const [name] = await readdir(folder);
-  const [, ...events] = records(await readFile(join(folder, name!)));
-  const histos = events.map((data) => {
-    const event = Event.toObject(Event.decode(data), { longs: Number }) as {
-      step: number;
-      summary: { value: [{ tag: string; histo: Histo }] };
-    };
-    expect(event.step).toBe(7);
-    expect(event.summary.value[0].tag).toBe('weights');
-    return event.summary.value[0].histo;
-  });
+  const found = await histogramsIn(folder);
+  for (const { step, tag } of found) expect([step, tag]).toEqual([7, 'weights']);
+  const histos = found.map(({ histo }) => histo);
   return { leftOut, histos };
 }
 
