@@ -15,6 +15,8 @@ export interface ProgressOptions {
   readonly total: number | undefined;
   /** What is counted: `frames`, `pictures`. */
   readonly unit: string;
+  /** What a rate is called: `fps` unless told otherwise, for what are no frames. */
+  readonly rate?: string;
   readonly json?: boolean;
 }
 
@@ -34,7 +36,7 @@ export function clock(seconds: number): string {
 const etaOf = (done: number, total: number | undefined, fps: number) =>
   total === undefined || fps <= 0 ? undefined : Math.max(0, total - done) / fps;
 
-function lines({ total, unit, json }: ProgressOptions): Progress {
+function lines({ total, unit, rate = 'fps', json }: ProgressOptions): Progress {
   let last = performance.now();
   const write = json ? print : tell;
   return {
@@ -47,7 +49,7 @@ function lines({ total, unit, json }: ProgressOptions): Progress {
           progress: {
             [unit]: done,
             ...(total === undefined ? {} : { of: Math.max(total, done) }),
-            fps: Number(fps.toFixed(2)),
+            [rate]: Number(fps.toFixed(2)),
             ...(eta === undefined ? {} : { etaSeconds: Math.round(eta) }),
           },
         }),
@@ -77,9 +79,10 @@ function bar(single: SingleBar, { total, unit }: ProgressOptions): Progress {
 export async function openProgress(options: ProgressOptions): Promise<Progress> {
   if (options.json || !process.stderr.isTTY) return lines(options);
   const { SingleBar } = (await import('cli-progress')).default;
+  const { rate = 'fps' } = options;
   const format = options.total
-    ? '{bar} {percentage} %  {value}/{total} {unit}  {rate} fps  {left} left'
-    : '{value} {unit}  {rate} fps';
+    ? `{bar} {percentage} %  {value}/{total} {unit}  {rate} ${rate}  {left} left`
+    : `{value} {unit}  {rate} ${rate}`;
   const single = new SingleBar({
     format,
     barsize: 28,

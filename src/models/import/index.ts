@@ -4,8 +4,10 @@ import { BadInput } from '../../errors.js';
 import { readStart, readWhole } from '../files.js';
 import { readWeights, type Weights } from '../weights.js';
 import { readH5 } from './keras-h5.js';
-import { keras, type LossWeights, type Naming, own, torchvision } from './naming.js';
+import { keras } from './keras-names.js';
+import { type LossWeights, type Naming, own } from './naming.js';
 import { isTorch, readTorch } from './torch.js';
+import { torchvision } from './torchvision-names.js';
 
 export type { LossWeights } from './naming.js';
 
