@@ -4,7 +4,7 @@ import { defineConfig } from 'vite';
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /**
- * Builds the panel and the player to dist/web. Nothing is inlined, so that the pages live under a Content-Security-
+ * Builds the panel, the player and the page of a training to dist/web. Nothing is inlined, so that the pages live under a Content-Security-
  * Policy of `default-src 'self'`. `npx vite web` serves them with hot reload beside a server on port 8080.
  */
 export default defineConfig({
@@ -16,7 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    rolldownOptions: { input: [at('index.html'), at('watch.html')] },
+    rolldownOptions: { input: [at('index.html'), at('watch.html'), at('training.html')] },
   },
   server: {
     proxy: {

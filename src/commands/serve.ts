@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import { folders } from '../config.js';
 import { log, print, tell } from '../log.js';
 import type { Settings } from '../server/settings.js';
 import type { Entry } from '../server/settings-read.js';
+import { openBrowser } from './open-browser.js';
 import { gather } from './options.js';
 
 interface Given {
@@ -54,16 +54,6 @@ async function settingsOf(given: Given): Promise<Settings> {
   log.level = settings.log.level;
   for (const { name, meant } of strayEnv(process.env)) log.warn(`${name} is no setting: is ${meant} meant?`);
   return settings;
-}
-
-/** Opens a page in the browser of this machine; that it cannot is no failure. */
-function openBrowser(url: string): void {
-  const [program, ...args] = { darwin: ['open'], win32: ['cmd', '/c', 'start', ''] }[
-    process.platform as string
-  ] ?? ['xdg-open'];
-  const child = spawn(program!, [...args, url], { stdio: 'ignore', detached: true });
-  child.on('error', (error) => log.warn({ err: error }, 'no browser could be opened'));
-  child.unref();
 }
 
 interface Told {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import { gather } from './options.js';
+import { serveIfAsked, trainWatch } from './train-watch.js';
 
 interface Given {
   readonly content: string[];
@@ -15,8 +16,10 @@ interface Given {
   readonly name?: string;
   readonly data?: string[];
   readonly licence?: string;
+  readonly from?: string;
   readonly set: Record<string, unknown>;
   readonly json?: boolean;
+  readonly serve?: boolean | string;
   readonly [key: string]: unknown;
 }
 
@@ -72,10 +75,11 @@ async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void
   const name = nameOf(given);
   const backend = await useBackend(given.backend);
   tell(`Training on ${backend}: ${options.steps} steps of ${options.batch} pictures, ${options.size} px.`);
+  await using _page = await serveIfAsked(given.out, given.serve);
   const result = await trainMeta(
     {
       ...{ content: given.content, style: given.style, loss: given.loss, out: given.out },
-      ...{ name, data: given.data, licence: given.licence },
+      ...{ name, data: given.data, licence: given.licence, from: given.from },
     },
     options,
     { resume: given.resume ?? false, signal },
@@ -100,6 +104,7 @@ export const train = (parent: Command, signal: AbortSignal): void => {
     )
     .requiredOption('--out <dir>', 'folder for the model, checkpoints, log, events and sheets')
     .option('--preset <name>', 'recipe to start from: house or paper', 'house')
+    .option('--from <model>', 'model to begin with, by name or file; a larger --base widens it')
     .option('--steps <n>', 'steps of the whole training', number)
     .option('--size <px>', 'side of the square crops', number)
     .option('--batch <n>', 'pictures a step, each with a style of its own', number)
@@ -117,6 +122,7 @@ export const train = (parent: Command, signal: AbortSignal): void => {
         .choices(['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'])
         .default('auto'),
     )
+    .option('--serve [port]', 'show losses and sheets live in a page on this machine (port 8090; 0: any)')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
@@ -126,4 +132,5 @@ Examples:
   livebrush train meta --content photos --style a --style b --loss vgg.safetensors --out runs/mine --resume --size 256 --rate 3e-4`,
     )
     .action((given: Given) => trainMetaCommand(given, signal));
+  trainWatch(command, signal);
 };

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+export type * from './training-protocol.js';
+
 /**
  * Everything that passes between the server and its clients, as zod schemas: the control socket and the REST API.
  * The panel imports the types of this file, and nothing else of the server.

@@ -1,14 +1,13 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdaptorServer, type WebSocketServerLike } from '@hono/node-server';
 import { WebSocketServer } from 'ws';
-import { CannotWrite, codeOf } from '../errors.js';
 import { log } from '../log.js';
 import { createApp } from './app.js';
 import { Auth, newToken } from './auth.js';
 import { isLoopback } from './guard.js';
+import { bind, reachable } from './listen.js';
 import type { Parts, ServerState } from './parts.js';
 import type { Settings } from './settings.js';
 
@@ -69,43 +68,6 @@ function hurry(server: Server, bodyMs: number): void {
     const timer = setTimeout(() => request.complete || request.socket.destroy(), bodyMs);
     request.once('close', () => clearTimeout(timer));
   });
-}
-
-/** Who holds a port that we wanted, as far as can be told. */
-async function holder(host: string, port: number): Promise<string> {
-  try {
-    const signal = AbortSignal.timeout(1000);
-    const answer = await fetch(`http://${host}:${port}/api/info`, { signal });
-    const { version } = (await answer.json()) as { version?: unknown };
-    if (typeof version === 'string') return `another Livebrush (${version.slice(0, 20)})`;
-  } catch {
-    // It is none of ours.
-  }
-  return 'another program';
-}
-
-const named = (host: string) => (host.includes(':') ? `[${host}]` : host);
-const reachable = (host: string) => (host === '0.0.0.0' || host === '::' ? 'localhost' : named(host));
-
-async function bind(server: Server, host: string, port: number): Promise<AddressInfo> {
-  try {
-    server.listen({ host, port });
-    await once(server, 'listening');
-    return server.address() as AddressInfo;
-  } catch (cause) {
-    const code = codeOf(cause);
-    const where = `${named(host)}:${port}`;
-    if (code === 'EADDRINUSE')
-      throw new CannotWrite(`${where} is taken by ${await holder(reachable(host), port)}.`, {
-        hint: `Choose another port with --port, or 0 for any free one.`,
-        cause,
-      });
-    const why = code === 'EACCES' ? 'ports below 1024 need more rights' : (code ?? String(cause));
-    throw new CannotWrite(`The server cannot listen on ${where} (${why}).`, {
-      hint: 'Choose another address or port with --host and --port.',
-      cause,
-    });
-  }
 }
 
 /** Listens on the address of the settings. @throws CannotWrite when it cannot. */

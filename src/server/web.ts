@@ -26,7 +26,7 @@ const HASHED = /[-.][A-Za-z0-9_-]{8,}\.(js|css|woff2|png|webp|svg|wasm)$/;
 const FOREVER = 'public, max-age=31536000, immutable';
 
 /** The files below a folder, by path. What is asked for is looked up here, so that no path leads elsewhere. */
-async function filesBelow(folder: string): Promise<ReadonlyMap<string, string>> {
+export async function filesBelow(folder: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   return new Map(
     entries
@@ -38,6 +38,10 @@ async function filesBelow(folder: string): Promise<ReadonlyMap<string, string>> 
   );
 }
 
+/** Answers with a file of the panel; those whose names a build makes of their contents are kept for good. */
+export const sendBuilt = (c: Ctx, path: string): Promise<Response> =>
+  sendFile(c, path, { type: types[extname(path)]!, cache: HASHED.test(path) ? FOREVER : 'no-cache' });
+
 const MISSING =
   '<!doctype html><meta charset="utf-8"><title>Livebrush</title><h1>Livebrush runs</h1><p>Its panel is not built: run ' +
   '<code>npm run build</code>. The API is described at <a href="/docs">/docs</a>.';
@@ -47,15 +51,10 @@ export function webRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
   let web: Promise<ReadonlyMap<string, string>> | undefined;
   let docs: Promise<ReadonlyMap<string, string>> | undefined;
 
-  const send = (c: Ctx, path: string) =>
-    sendFile(c, path, {
-      type: types[extname(path)]!,
-      cache: HASHED.test(path) ? FOREVER : 'no-cache',
-    });
   const page = async (c: Ctx, name: string) => {
     web ??= filesBelow(folders.web);
     const path = (await web).get(name);
-    if (path) return send(c, path);
+    if (path) return sendBuilt(c, path);
     web = undefined;
     return c.html(MISSING, 503);
   };
@@ -70,7 +69,7 @@ export function webRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
     const path = (await docs).get(name === '/' ? '/index.html' : name);
     if (!path)
       throw new NotFound('There is no such page.', { hint: 'The API is described at /openapi.json.' });
-    return send(c, path);
+    return sendBuilt(c, path);
   };
   app.get('/docs', (c) => c.redirect('/docs/', 302));
   app.get('/docs/*', shared);
@@ -78,6 +77,6 @@ export function webRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
     web ??= filesBelow(folders.web);
     const path = (await web).get(c.req.path);
     if (!path) throw new NotFound('There is nothing here.', { hint: 'The panel is at /, the API at /docs.' });
-    return send(c, path);
+    return sendBuilt(c, path);
   });
 }

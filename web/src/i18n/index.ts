@@ -38,12 +38,13 @@ export function setLanguage(to: Language): void {
   tellPage();
 }
 
+/** A sentence with the names in braces filled in. */
+export const filled = (sentence: string, slots: Readonly<Record<string, string | number>>): string =>
+  sentence.replace(/\{(\w+)\}/g, (whole, name: string) => String(slots[name] ?? whole));
+
 /** A sentence in the person's language, its names filled in. */
-export function t<K extends Key>(key: K, ...[values]: Fill<K>): string {
-  const sentence: string = SENTENCES[language.value][key];
-  const slots = (values ?? {}) as Record<string, string | number>;
-  return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => String(slots[name] ?? whole));
-}
+export const t = <K extends Key>(key: K, ...[values]: Fill<K>): string =>
+  filled(SENTENCES[language.value][key], (values ?? {}) as Record<string, string | number>);
 
 export const percent = (share: number): string => `${Math.round(100 * share)} %`;
 
