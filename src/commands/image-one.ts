@@ -31,7 +31,8 @@ async function resizeAlpha(alpha: Uint8Array, from: Size, to: Size): Promise<Uin
   return (await resizePicture({ data, ...from }, to)).data.slice(0, to.width * to.height);
 }
 
-async function shrink(
+/** A picture shrunk to fit, its opacity with it. */
+export async function shrink(
   { pixels, alpha }: Picture,
   wish: SizeWish | undefined,
 ): Promise<Pick<Picture, 'pixels' | 'alpha'>> {

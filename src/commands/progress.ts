@@ -3,8 +3,8 @@ import { print, tell } from '../log.js';
 
 /** Tells how far a command has come. */
 export interface Progress {
-  /** @param fps of the last moments; 0 when it is not known yet. */
-  update(done: number, fps: number): void;
+  /** @param fps of the last moments; 0 when it is not known yet. @param also numbers to show beside, such as a loss. */
+  update(done: number, fps: number, also?: Readonly<Record<string, number>>): void;
   /** Ends it; harmless when called twice. */
   stop(): void;
 }
@@ -40,7 +40,7 @@ function lines({ total, unit, rate = 'fps', json }: ProgressOptions): Progress {
   let last = performance.now();
   const write = json ? print : tell;
   return {
-    update(done, fps) {
+    update(done, fps, also) {
       if (performance.now() - last < LINE_EVERY_MS) return;
       last = performance.now();
       const eta = etaOf(done, total, fps);
@@ -51,6 +51,7 @@ function lines({ total, unit, rate = 'fps', json }: ProgressOptions): Progress {
             ...(total === undefined ? {} : { of: Math.max(total, done) }),
             [rate]: Number(fps.toFixed(2)),
             ...(eta === undefined ? {} : { etaSeconds: Math.round(eta) }),
+            ...also,
           },
         }),
       );
@@ -60,16 +61,20 @@ function lines({ total, unit, rate = 'fps', json }: ProgressOptions): Progress {
 }
 
 function bar(single: SingleBar, { total, unit }: ProgressOptions): Progress {
-  const payload = (done: number, fps: number) => {
+  const payload = (done: number, fps: number, numbers: Readonly<Record<string, number>> = {}) => {
     const eta = etaOf(done, total, fps);
-    return { unit, rate: fps > 0 ? fps.toFixed(1) : '–', left: eta === undefined ? '–' : clock(eta) };
+    const also = Object.entries(numbers).map(([name, value]) => `  ${name} ${value}`);
+    return {
+      ...{ unit, rate: fps > 0 ? fps.toFixed(1) : '–', left: eta === undefined ? '–' : clock(eta) },
+      also: also.join(''),
+    };
   };
   single.start(total ?? 0, 0, payload(0, 0));
   return {
-    update(done, fps) {
+    update(done, fps, also) {
       // A total is an estimate for some files: the bar grows rather than overflow.
       if (done > single.getTotal()) single.setTotal(done);
-      single.update(done, payload(done, fps));
+      single.update(done, payload(done, fps, also));
     },
     stop: () => single.stop(),
   };
@@ -81,8 +86,8 @@ export async function openProgress(options: ProgressOptions): Promise<Progress> 
   const { SingleBar } = (await import('cli-progress')).default;
   const { rate = 'fps' } = options;
   const format = options.total
-    ? `{bar} {percentage} %  {value}/{total} {unit}  {rate} ${rate}  {left} left`
-    : `{value} {unit}  {rate} ${rate}`;
+    ? `{bar} {percentage} %  {value}/{total} {unit}  {rate} ${rate}  {left} left{also}`
+    : `{value} {unit}  {rate} ${rate}{also}`;
   const single = new SingleBar({
     format,
     barsize: 28,
