@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import { gather } from './options.js';
+import { trainLoss } from './train-loss.js';
 import { serveIfAsked, trainWatch } from './train-watch.js';
 
 interface Given {
@@ -132,5 +133,6 @@ Examples:
   livebrush train meta --content photos --style a --style b --loss vgg.safetensors --out runs/mine --resume --size 256 --rate 3e-4`,
     )
     .action((given: Given) => trainMetaCommand(given, signal));
+  trainLoss(command, signal);
   trainWatch(command, signal);
 };
