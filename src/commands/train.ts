@@ -9,7 +9,7 @@ import { serveIfAsked, trainWatch } from './train-watch.js';
 interface Given {
   readonly content: string[];
   readonly style: string[];
-  readonly loss: string[];
+  readonly loss?: string[];
   readonly out: string;
   readonly preset: string;
   readonly backend: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
@@ -57,10 +57,11 @@ function nameOf({ name, out }: Given): string {
 }
 
 async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void> {
-  const [{ useBackend }, { chooseOptions }, { trainMeta }] = await Promise.all([
+  const [{ useBackend }, { chooseOptions }, { trainMeta }, { defaultLoss }] = await Promise.all([
     import('../models/train/backend.js'),
     import('../models/train/options.js'),
     import('../models/train/meta.js'),
+    import('../models/train/default-loss.js'),
   ]);
   const { steps, size, batch, base, residuals, rate, seed } = given;
   const options = chooseOptions(given.preset, {
@@ -79,7 +80,7 @@ async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void
   await using _page = await serveIfAsked(given.out, given.serve);
   const result = await trainMeta(
     {
-      ...{ content: given.content, style: given.style, loss: given.loss, out: given.out },
+      ...{ content: given.content, style: given.style, loss: given.loss ?? defaultLoss(), out: given.out },
       ...{ name, data: given.data, licence: given.licence, from: given.from },
     },
     options,
@@ -98,9 +99,9 @@ export const train = (parent: Command, signal: AbortSignal): void => {
     .description('train a MetaNet and its TransformNet: any picture becomes a style')
     .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
     .requiredOption('--style <dir>', 'folder of paintings (repeatable)', gather)
-    .requiredOption(
+    .option(
       '--loss <file>',
-      'loss network, safetensors; FILE:relu1_1,relu2_1 names what it serves (repeatable)',
+      'loss network: vgg16, vgg19 or a file; FILE:relu1_1,relu2_1 names what it serves (repeatable; default: the small one that ships)',
       gather,
     )
     .requiredOption('--out <dir>', 'folder for the model, checkpoints, log, events and sheets')
@@ -129,8 +130,8 @@ export const train = (parent: Command, signal: AbortSignal): void => {
       'after',
       `
 Examples:
-  livebrush train meta --content photos --style paintings --loss vgg.safetensors --out runs/mine
-  livebrush train meta --content photos --style a --style b --loss vgg.safetensors --out runs/mine --resume --size 256 --rate 3e-4`,
+  livebrush train meta --content photos --style paintings --out runs/mine
+  livebrush train meta --content photos --style a --style b --loss vgg19 --out runs/mine --resume --size 256 --rate 3e-4`,
     )
     .action((given: Given) => trainMetaCommand(given, signal));
   trainLoss(command, signal);
