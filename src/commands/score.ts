@@ -8,7 +8,7 @@ import { gather } from './options.js';
 interface Given {
   readonly content: string[];
   readonly style: string[];
-  readonly loss: string[];
+  readonly loss?: string[];
   readonly model: string;
   readonly pairs: number;
   readonly size: number;
@@ -42,14 +42,25 @@ const three = (value: number) => value.toFixed(3);
 
 async function scoreCommand(given: Given, signal: AbortSignal): Promise<void> {
   if (given.size % 4) throw new Usage('--size takes a multiple of 4.');
-  const [{ useBackend }, { scoreModel, scoreDefaults }, { openModel }] = await Promise.all([
+  const [{ useBackend }, { scoreModel, scoreDefaults }, { openModel }, { defaultLoss }] = await Promise.all([
     import('../models/train/backend.js'),
     import('../models/train/score.js'),
     import('../models/models.js'),
+    import('../models/train/default-loss.js'),
   ]);
   const model = await openModel(given.model);
   const backend = await useBackend(given.backend);
-  const { content, style, loss, pairs, size, split, holdout, styleLayers, contentLayers } = given;
+  const {
+    content,
+    style,
+    loss = defaultLoss(),
+    pairs,
+    size,
+    split,
+    holdout,
+    styleLayers,
+    contentLayers,
+  } = given;
   const { styleWeight, referenceSteps } = given;
   const options = { pairs, size, split, holdout, styleLayers, contentLayers, styleWeight, referenceSteps };
   const result = await scoreModel(
@@ -81,7 +92,11 @@ export const score = (parent: Command, signal: AbortSignal): void => {
     .description('measure a model on photos and paintings that it was not trained on')
     .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
     .requiredOption('--style <dir>', 'folder of paintings (repeatable)', gather)
-    .requiredOption('--loss <file>', 'loss network, safetensors, as for train meta (repeatable)', gather)
+    .option(
+      '--loss <file>',
+      'loss network, as for train meta (repeatable; default: the one that ships)',
+      gather,
+    )
     .option('--model <name>', 'a model by name or file', 'fast')
     .option('--pairs <n>', 'photos and paintings, paired one to one', inRange(1, 10_000), 24)
     .option('--size <px>', 'side of the pictures', inRange(32, 2048), 256)
@@ -111,8 +126,8 @@ S is (L unchanged - L model) / (L unchanged - L optimised): 0 leaves the photo a
 picture for itself. L is content loss + weight x style loss. The optimised references are kept in the cache folder.
 
 Examples:
-  livebrush score --content photos --style paintings --loss vgg.safetensors
-  livebrush score --content photos --style paintings --loss other.safetensors --style-layers relu1_1,relu2_1,relu3_1 --json`,
+  livebrush score --content photos --style paintings
+  livebrush score --content photos --style paintings --loss vgg19 --style-layers relu1_1,relu2_1,relu3_1 --json`,
     )
     .action((given: Given) => scoreCommand(given, signal));
 };
