@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { bench } from './commands/bench.js';
 import { config } from './commands/config.js';
 import { doctor } from './commands/doctor.js';
+import { exports } from './commands/export.js';
 import { fetch } from './commands/fetch.js';
 import { image } from './commands/image.js';
 import { score } from './commands/score.js';
@@ -17,7 +18,20 @@ import { Interrupted, LivebrushError, Usage } from './errors.js';
 import { print, tell } from './log.js';
 
 /** Every subcommand, in the order of the help. A new one is a line here. */
-const commands = [serve, transcode, image, styles, config, bench, doctor, setup, fetch, train, score];
+const commands = [
+  serve,
+  transcode,
+  image,
+  styles,
+  config,
+  bench,
+  doctor,
+  setup,
+  fetch,
+  train,
+  score,
+  exports,
+];
 
 const OK = 0;
 const FAILED = 1;

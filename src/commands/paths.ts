@@ -13,16 +13,23 @@ export async function sameFile(a: string, b: string): Promise<boolean> {
 
 /**
  * Refuses an output early, before any work is done for it.
- * @throws Usage when it is the input itself, CannotWrite when it exists and may not be replaced, or when its folder
- * is not there or may not be written to.
+ * @throws CannotWrite when it exists and may not be replaced, or when its folder is not there or may not be written to.
  */
-export async function checkOutput(input: string, output: string, overwrite = false): Promise<void> {
-  if (await sameFile(input, output))
-    throw new Usage(`The output ${output} is the input itself.`, { hint: 'Give the output another name.' });
+export async function checkFree(output: string, overwrite = false): Promise<void> {
   const there = await about(output);
   if (there?.isDirectory()) throw writeFailure(output, Object.assign(new Error(output), { code: 'EISDIR' }));
   if (there && !overwrite) throw writeFailure(output, Object.assign(new Error(output), { code: 'EEXIST' }));
   await access(dirname(output), constants.W_OK).catch((cause: unknown) => {
     throw writeFailure(output, cause);
   });
+}
+
+/**
+ * The same for an output that is made of an input.
+ * @throws Usage when it is the input itself; CannotWrite as `checkFree`.
+ */
+export async function checkOutput(input: string, output: string, overwrite = false): Promise<void> {
+  if (await sameFile(input, output))
+    throw new Usage(`The output ${output} is the input itself.`, { hint: 'Give the output another name.' });
+  await checkFree(output, overwrite);
 }

@@ -8,7 +8,7 @@ export function inWords(bytes: number): string {
   return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-function readFailure(path: string, cause: unknown): LivebrushError {
+export function readFailure(path: string, cause: unknown): LivebrushError {
   const code = codeOf(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR')
     return new NotFound(`There is no file ${path}.`, { hint: 'Check the path for typing errors.', cause });

@@ -5,7 +5,7 @@ import type { Weights } from '../weights.js';
 import type { HalfResolution } from './half-resolution.js';
 import { applyCell, isCellNode } from './onnx-cells.js';
 import { onnxOps } from './onnx-ops.js';
-import { elementType, encodeModel } from './onnx-proto.js';
+import { elementType, encodeModel, type OnnxGraph } from './onnx-proto.js';
 import { GraphWriter } from './onnx-writer.js';
 import { leastSide, shapesOf } from './shapes.js';
 
@@ -24,14 +24,11 @@ export interface GraphOptions {
 const any: Size = { width: 0, height: 0 };
 
 /**
- * A net as the bytes of an ONNX file. Inputs are pictures [1, 3, height, width], uint8 where the net takes bytes,
+ * A net as a graph of ONNX. Inputs are pictures [1, 3, height, width], uint8 where the net takes bytes,
  * then the params that are not constants; outputs go by the net's own names for them.
  * @throws BadInput when an output is asked for that the net does not have, or when the size does not fit the net.
  */
-export function onnxGraph(
-  net: NetSpec,
-  { outputs, constants, size = any, folded }: GraphOptions,
-): Uint8Array {
+export function graphOf(net: NetSpec, { outputs, constants, size = any, folded }: GraphOptions): OnnxGraph {
   const wanted = outputs ?? Object.keys(net.outputs);
   for (const name of wanted)
     if (!Object.hasOwn(net.outputs, name)) throw new BadInput(`The net ${net.name} has no output ${name}.`);
@@ -67,11 +64,15 @@ export function onnxGraph(
       ],
     };
   });
-  return encodeModel({
+  return {
     name: net.name,
     node: graph.nodes,
     initializer: [...graph.initializers.values()],
     input: [...pictures, ...graph.inputs.values()],
     output: yields,
-  });
+  };
 }
+
+/** A net as the bytes of an ONNX file. @throws as `graphOf`. */
+export const onnxGraph = (net: NetSpec, options: GraphOptions): Uint8Array =>
+  encodeModel(graphOf(net, options));

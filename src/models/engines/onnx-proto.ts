@@ -8,8 +8,15 @@ const schema = {
   ModelProto: {
     irVersion: { type: 'int64', id: 1 },
     producerName: { type: 'string', id: 2 },
+    producerVersion: { type: 'string', id: 3 },
+    docString: { type: 'string', id: 6 },
     graph: { type: 'GraphProto', id: 7 },
     opsetImport: { rule: 'repeated', type: 'OperatorSetIdProto', id: 8 },
+    metadataProps: { rule: 'repeated', type: 'StringStringEntryProto', id: 14 },
+  },
+  StringStringEntryProto: {
+    key: { type: 'string', id: 1 },
+    value: { type: 'string', id: 2 },
   },
   OperatorSetIdProto: {
     domain: { type: 'string', id: 1 },
@@ -64,7 +71,7 @@ const modelProto = protobuf.Root.fromJSON({
 }).lookupType('ModelProto');
 
 /** Element types by their number in the format. */
-export const elementType = { float: 1, uint8: 2, int64: 7 } as const;
+export const elementType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, half: 10 } as const;
 
 /** A constant of a node (AttributeProto). */
 export interface OnnxAttribute {
@@ -124,13 +131,25 @@ const valueInfo = ({ name, elementType: elemType, dims }: OnnxValue) => ({
   },
 });
 
+/** What a file says of itself to people and programs that open it. */
+export interface OnnxAbout {
+  /** Version of Livebrush. */
+  readonly producerVersion?: string;
+  /** What the graph does, in a sentence or two. */
+  readonly docString?: string;
+  /** Any further facts by name: style, model, licence. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** The bytes of an ONNX file that holds one graph. */
-export function encodeModel(graph: OnnxGraph): Uint8Array {
+export function encodeModel(graph: OnnxGraph, { metadata = {}, ...about }: OnnxAbout = {}): Uint8Array {
   const model = {
     irVersion: 8,
     producerName: 'livebrush',
+    ...about,
     opsetImport: [{ domain: '', version: 17 }],
     graph: { ...graph, input: graph.input.map(valueInfo), output: graph.output.map(valueInfo) },
+    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };
   return modelProto.encode(modelProto.create(model)).finish();
 }

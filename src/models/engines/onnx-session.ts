@@ -100,6 +100,14 @@ export class Session {
     return new this.runtime.Tensor('uint8', data, [1, 3, height, width]);
   }
 
+  /** A picture as floats in [0, 1]. */
+  floatPicture({ data, width, height }: Pixels): OrtTensor {
+    return this.floats(
+      Float32Array.from(data, (byte) => byte / 255),
+      [1, 3, height, width],
+    );
+  }
+
   floats(data: Float32Array, shape: readonly number[]): OrtTensor {
     return new this.runtime.Tensor('float32', data, shape);
   }
