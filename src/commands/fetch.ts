@@ -55,7 +55,8 @@ async function fetchNet(net: Published, given: Given, signal: AbortSignal): Prom
       signal,
       onProgress: (done) => {
         const now = performance.now();
-        first ??= { at: now, bytes: done };
+        // What did not fit together is fetched from its start again.
+        if (!first || done < first.bytes) first = { at: now, bytes: done };
         const rate = now > first.at ? (done - first.bytes) / MEGA / ((now - first.at) / 1000) : 0;
         progress.update(Math.round(done / MEGA), rate);
       },
@@ -74,7 +75,7 @@ export const fetch = (parent: Command, signal: AbortSignal): void => {
     .command('fetch')
     .summary('fetch a published loss network for training')
     .description(
-      'Fetches a loss network that its authors publish, checks it, and keeps it among your files: --loss vgg16 then\n' +
+      'Fetches a loss network that its authors publish, checks it, and keeps it among your files: --loss vgg16 then ' +
         'means it. Both are VGG without the classifier, by Simonyan and Zisserman (CC BY 4.0), as Keras publishes them.',
     )
     .addArgument(new Argument('<name>', 'which one').choices(published.map(({ name }) => name)))
