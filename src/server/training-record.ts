@@ -108,7 +108,7 @@ export class TrainingRecord {
     const between = (finite(event.seconds) ?? 0) - (finite(this.#latest.seconds) ?? 0);
     if (between > 0) this.#pace = between;
     this.#skips = finite(event.skips) ?? this.#skips + Number(event.event === 'skipped');
-    this.#latest = { ...event, step };
+    this.#latest = { ...this.#latest, ...event, step };
   }
 
   #begin(step: number, event: Event): 'anew' {

@@ -1,30 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { gzipSync } from 'node:zlib';
 import { type Browser, chromium as driver, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { violations } from './axe.js';
 import { chromium, why } from './chromium.js';
 import { fakePeers, Mock } from './mock.js';
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const web = new URL('../../dist/web/', import.meta.url);
-
-type Violation = { id: string; impact: string; nodes: { html: string; any: { message: string }[] }[] };
-
-/** What axe finds serious or worse, in a line each. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  const found = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } };
-    return (await axe.run()).violations;
-  });
-  return found
-    .filter(({ impact }) => ['serious', 'critical'].includes(impact))
-    .map(
-      ({ id, nodes }) =>
-        `${id}: ${nodes.map(({ html, any }) => `${html.slice(0, 160)} ${any[0]?.message ?? ''}`).join(' | ')}`,
-    );
-}
 
 describe('the built panel', () => {
   it('is light: everything that its first page loads is under 60 KB of JavaScript, compressed', () => {
@@ -39,7 +21,7 @@ describe('the built panel', () => {
   });
 
   it('has no script or style of its own in the page', () => {
-    for (const name of ['index.html', 'watch.html']) {
+    for (const name of ['index.html', 'watch.html', 'training.html']) {
       const html = readFileSync(new URL(name, web), 'utf8');
       expect(html).not.toMatch(/<style|style=|<script(?![^>]*\bsrc=)|https?:\/\//);
     }

@@ -52,11 +52,11 @@ export function smoothed(column: readonly (number | null)[], weight: number): Co
   });
 }
 
-/** Four digits: `0.00412`, `12.35`, `1.2e-7`. */
+/** Four digits: `12.35`, `0.3868`, `1.2e-7`. */
 export function shown(value: number): string {
   if (value === 0 || Number.isInteger(value)) return value.toLocaleString('en');
   const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e6)
+  if (size < 1e-2 || size >= 1e6)
     return value
       .toExponential(2)
       .replace('e+', 'e')
