@@ -91,7 +91,7 @@ export const score = (parent: Command, signal: AbortSignal): void => {
     .command('score')
     .description('measure a model on photos and paintings that it was not trained on')
     .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
-    .requiredOption('--style <dir>', 'folder of paintings (repeatable)', gather)
+    .requiredOption('--style <dir or file>', 'folder of paintings, or single paintings (repeatable)', gather)
     .option(
       '--loss <file>',
       'loss network, as for train meta (repeatable; default: the one that ships)',
@@ -124,9 +124,11 @@ export const score = (parent: Command, signal: AbortSignal): void => {
       `
 S is (L unchanged - L model) / (L unchanged - L optimised): 0 leaves the photo alone, 1 equals optimising each
 picture for itself. L is content loss + weight x style loss. The optimised references are kept in the cache folder.
+A model that paints its own styles is measured on the pictures of those, on photos that it was not trained on.
 
 Examples:
   livebrush score --content photos --style paintings
+  livebrush score --content photos --style wave.jpg --model runs/wave/model.safetensors
   livebrush score --content photos --style paintings --loss vgg19 --style-layers relu1_1,relu2_1,relu3_1 --json`,
     )
     .action((given: Given) => scoreCommand(given, signal));

@@ -12,7 +12,7 @@ interface Given {
   readonly json?: boolean;
 }
 
-const origins = { preset: 'preset', user: 'yours', file: 'file' } as const;
+const origins = { preset: 'preset', user: 'yours', file: 'file', model: 'its model' } as const;
 
 const modelsOf = ({ models }: StyleEntry) => (models === 'all' ? 'all' : models.join(', '));
 
@@ -94,6 +94,10 @@ async function remove(name: string, { json }: Given): Promise<void> {
     import('../models/gallery.js'),
   ]);
   const style = await findStyle(name);
+  if (style.source === 'model')
+    throw new Usage(`${name} lies in the file of the model ${modelsOf(style)} and cannot be removed.`, {
+      hint: 'Only styles that you added can be removed.',
+    });
   if (style.source === 'preset')
     throw new Usage(`${name} is a preset: it ships with Livebrush and cannot be removed.`, {
       hint: 'Only styles that you added can be removed.',

@@ -6,8 +6,9 @@ import { type Origin, openStyleCache, type StyleCache } from './cache.js';
 import { suggest } from './closest.js';
 import type { Engine, Styler } from './engine.js';
 import { readWhole } from './files.js';
-import type { Model } from './model.js';
-import type { Places } from './models.js';
+import { asMeta, isStyled, type Model } from './model.js';
+import { listModels, type Places } from './models.js';
+import { ownStyle, ownStyles, refusePictures } from './own-styles.js';
 import { coverCrop, readPicture } from './picture.js';
 import type { Pixels } from './pixels.js';
 import { listPresets, type Preset } from './presets.js';
@@ -91,6 +92,12 @@ export async function listStyles(places: Places = folders): Promise<StyleEntry[]
     const models = known && known.models !== 'all' ? [...known.models, model] : [model];
     entries.set(name, { ...(known ?? presetStyle(preset)), models });
   }
+  for (const own of (await listModels(places)).flatMap(ownStyles)) {
+    const known = entries.get(own.name);
+    if (known?.source === 'user') continue;
+    const models = known && known.models !== 'all' ? [...known.models, ...own.models] : own.models;
+    entries.set(own.name, { ...(known ?? own), models });
+  }
   return [...entries.values()];
 }
 
@@ -132,8 +139,9 @@ export class Gallery implements AsyncDisposable {
     this.#cache = cache;
   }
 
-  /** A person's own styles, and the presets that fit this model. */
+  /** A person's own styles, and the presets that fit this model; of a model that holds its styles, those. */
   async list(): Promise<StyleEntry[]> {
+    if (isStyled(this.#model)) return ownStyles(this.#model);
     const fitting = new Set((await this.#presets()).map(({ card }) => card.name));
     return (await listStyles(this.#places)).filter(
       ({ name, source }) => source === 'user' || fitting.has(name),
@@ -141,10 +149,13 @@ export class Gallery implements AsyncDisposable {
   }
 
   /**
-   * The style that a name, or the path of a picture or style file, stands for.
+   * The style that a name, or the path of a picture or style file, stands for; a model that holds its styles takes no
+   * pictures.
    * @throws NotFound with the names there are, BadInput when the file is neither.
    */
   async resolve(spec: string): Promise<Resolved> {
+    if (isStyled(this.#model) && !spec.toLowerCase().endsWith('.safetensors'))
+      return ownStyle(this.#model, spec);
     if (NAME.test(spec)) {
       const named = await this.#named(spec);
       if (named) return named;
@@ -170,8 +181,9 @@ export class Gallery implements AsyncDisposable {
     return parts.length === 1 ? parts[0]!.weights : blendWeights(parts);
   }
 
-  /** Keeps a picture as a style. @throws as `addUserStyle`. */
+  /** Keeps a picture as a style. @throws as `addUserStyle`; BadInput when the model takes no pictures. */
   async add(picture: string, name?: string, options: Omit<AddOptions, 'name'> = {}): Promise<Style> {
+    if (isStyled(this.#model)) throw refusePictures(this.#model);
     return addUserStyle(picture, { ...options, ...(name === undefined ? {} : { name }) }, this.#places);
   }
 
@@ -181,7 +193,9 @@ export class Gallery implements AsyncDisposable {
   }
 
   /** @throws NotFound with the names there are. */
-  show(name: string): Promise<StyleEntry> {
+  async show(name: string): Promise<StyleEntry> {
+    if (isStyled(this.#model))
+      return { ...ownStyle(this.#model, name).style, models: [this.#model.card.name] };
     return findStyle(name, this.#places);
   }
 
@@ -235,8 +249,9 @@ export class Gallery implements AsyncDisposable {
   /** The model's MetaNet, compiled at the first call. A failure is not remembered. */
   #metaNet(): Promise<Styler> {
     this.#styler ??= (async () => {
+      const { meta, metaWeights } = asMeta(this.#model);
       const engine = typeof this.#engine === 'function' ? await this.#engine() : this.#engine;
-      return engine.styler(this.#model.meta, this.#model.metaWeights);
+      return engine.styler(meta, metaWeights);
     })().catch((error: unknown) => {
       this.#styler = undefined;
       throw error;

@@ -25,8 +25,17 @@ export interface ModelEntry {
 }
 
 const EXTENSION = '.safetensors';
-const MAX_BYTES = 512e6;
+/** Of a model file. */
+export const MAX_MODEL_BYTES = 512e6;
 const MAX_CARD_BYTES = 4e6;
+
+/** The bytes of a safetensors file up to its numbers: the first 8 tell how many. */
+async function readHead(path: string): Promise<Uint8Array> {
+  const start = await readStart(path, 8);
+  const length =
+    start.byteLength < 8 ? 0n : new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  return readStart(path, 8 + (length < MAX_CARD_BYTES ? Number(length) : 0));
+}
 
 /** The model that is used when none is named. */
 export const DEFAULT_MODEL = 'fast';
@@ -54,7 +63,7 @@ export async function listModels(places: Places = folders): Promise<ModelEntry[]
   const entries: ModelEntry[] = [];
   for (const [name, { path, source }] of await modelFiles(places)) {
     try {
-      const card = readCard(readMetadata(await readStart(path, MAX_CARD_BYTES), path), modelCard, path);
+      const card = readCard(readMetadata(await readHead(path), path), modelCard, path);
       entries.push({ name, path, source, bytes: (await stat(path)).size, card });
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;
@@ -82,7 +91,7 @@ export async function findModel(spec: string = DEFAULT_MODEL, places: Places = f
 export async function openModel(spec: string = DEFAULT_MODEL, places: Places = folders): Promise<Model> {
   const path = await findModel(spec, places);
   try {
-    return readModel(await readWhole(path, MAX_BYTES), path);
+    return readModel(await readWhole(path, MAX_MODEL_BYTES), path);
   } catch (error) {
     if (error instanceof BadInput && !error.hint)
       throw new BadInput(error.message, { hint: 'Fetch or train the model again.', cause: error });

@@ -13,8 +13,8 @@ export interface Style {
   readonly artist?: string;
   /** As people write it: `1831`, `c. 1820`. */
   readonly year?: string;
-  /** Ships with the product, was added by a person, or is a file named just now. */
-  readonly source: 'preset' | 'user' | 'file';
+  /** Ships with the product, was added by a person, is a file named just now, or lies in the model's own file. */
+  readonly source: 'preset' | 'user' | 'file' | 'model';
   /** File that shows it: a preset's thumbnail, the picture of all others. */
   readonly picture?: string;
 }
@@ -86,7 +86,7 @@ export function writeStyle(
 
 /** What the header of a style file says. @throws BadInput when the file is something else. */
 export function readStyleCard(metadata: Readonly<Record<string, string>>, what: string): StyleCard {
-  if (/"kind":\s*"model"/.test(metadata.livebrush ?? ''))
+  if (/"kind":\s*"(styled-)?model"/.test(metadata.livebrush ?? ''))
     throw new BadInput(`${what} is a model, not a style.`, { hint: 'Name it with --model.' });
   return readCard(metadata, styleCard, what);
 }

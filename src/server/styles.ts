@@ -110,15 +110,18 @@ export class Styles {
 
   /** @throws NotFound; Conflict for a preset, which stays. */
   async remove(name: string): Promise<void> {
-    const { source } = await this.find(name);
+    const { source, models } = await this.find(name);
+    if (source === 'model')
+      throw new Conflict(`${name} is part of the model ${[...models].join()} and cannot be removed.`);
     if (source !== 'user') throw new Conflict(`${name} ships with Livebrush and cannot be removed.`);
     await this.#options.gallery.remove(name);
     this.#options.onChange?.(name);
   }
 
-  /** Path of a small picture of a style, as WebP. @throws NotFound */
+  /** Path of a small picture of a style, as WebP; a sample where only its model knows it. @throws NotFound */
   async picture(name: string): Promise<string> {
     const { picture, source } = await this.find(name);
+    if (source === 'model') return this.painted(name);
     if (!picture) throw new NotFound(`The style ${name} has no picture.`);
     if (source === 'preset') return picture;
     return this.#made(`small-${await stamp(picture)}`, async () => {

@@ -1,16 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BadInput } from '../../src/errors.js';
-import { readModel, writeModel } from '../../src/models/model.js';
+import { asMeta, isStyled, readModel, writeModel } from '../../src/models/model.js';
 import { readWeights, type Tensor, type Weights, writeWeights } from '../../src/models/weights.js';
-import { tinyModel, tinyModelFile } from './tiny-model.js';
+import { tinyModel, tinyModelFile, tinyStyled, tinyStyledFile } from './tiny-model.js';
 
-/** The tiny model's file with its tensors or its card changed. */
-function changed(change: {
-  weights?: (weights: Map<string, Tensor>) => void;
-  card?: (card: Record<string, unknown>) => void;
-}): Uint8Array {
-  const { weights, metadata } = readWeights(tinyModelFile());
+/** A model's file with its tensors or its card changed. */
+function changed(
+  change: {
+    weights?: (weights: Map<string, Tensor>) => void;
+    card?: (card: Record<string, unknown>) => void;
+  },
+  file = tinyModelFile(),
+): Uint8Array {
+  const { weights, metadata } = readWeights(file);
   const tensors = new Map(weights);
   const card = JSON.parse(metadata.livebrush!) as Record<string, unknown>;
   change.weights?.(tensors);
@@ -35,7 +38,7 @@ describe('a model file', () => {
     const model = tinyModel('mine');
     expect(model.card).toMatchObject({ name: 'mine', licence: 'MIT', transform: { base: 2 } });
     expect(model.transform.name).toBe('transform-2');
-    const again = readModel(writeModel(model.card, model));
+    const again = asMeta(readModel(writeModel(model.card, model)));
     expect(again.base).toEqual(model.base);
     expect(again.metaWeights).toEqual(model.metaWeights);
     expect(again.id).toBe(model.id);
@@ -51,6 +54,117 @@ describe('a model file', () => {
       },
     });
     expect(readModel(flipped).id).not.toBe(tinyModel().id);
+  });
+});
+
+describe('the file of a model of its own styles', () => {
+  it('gives back its card, its net, and the numbers of each style', () => {
+    const model = tinyStyled();
+    expect(model.card).toMatchObject({
+      kind: 'styled-model',
+      styles: [
+        { name: 'wave', title: 'The wave' },
+        { name: 'scream', title: 'The scream' },
+      ],
+    });
+    const { weights } = readWeights(tinyStyledFile());
+    expect([...model.styles.keys()]).toEqual(['wave', 'scream']);
+    for (const [name, style] of model.styles)
+      for (const [key, tensor] of style) expect(weights.get(`style/${name}/${key}`)).toEqual(tensor);
+    expect(model.styles.get('wave')!.size).toBeGreaterThan(0);
+    expect(model.base.get('first.weight')).toEqual(weights.get('transform/first.weight'));
+  });
+
+  it('may hold one style that is the net itself', () => {
+    const model = tinyStyled(['wave'], { affine: 'net' });
+    expect([...model.styles]).toEqual([['wave', new Map()]]);
+    expect(model.base.has('first.scale')).toBe(true);
+  });
+
+  it('has an id that follows its numbers and the names of its styles, not its own name', () => {
+    const { id } = tinyStyled();
+    expect(tinyStyled(['wave', 'scream'], { name: 'other' }).id).toBe(id);
+    expect(tinyStyled(['wave', 'scream'], { seed: 2 }).id).not.toBe(id);
+    expect(tinyStyled(['wave', 'dawn']).id).not.toBe(id);
+  });
+
+  it('is told apart from one with a MetaNet', () => {
+    expect(isStyled(tinyStyled())).toBe(true);
+    expect(isStyled(tinyModel())).toBe(false);
+    expect(() => asMeta(tinyStyled())).toThrow(
+      'The model own has no MetaNet: it paints only its own styles: wave, scream.',
+    );
+  });
+
+  it.each<[string, Parameters<typeof changed>[0], RegExp]>([
+    ['a style is missing', { weights: (w) => w.delete('style/wave/first.scale') }, /style wave.*is missing/],
+    [
+      'a style is not of its card',
+      { weights: (w) => w.set('style/dawn/first.scale', w.get('style/wave/first.scale')!) },
+      /neither to its TransformNet nor to its styles/,
+    ],
+    [
+      'a style has a tensor too many',
+      { weights: (w) => w.set('style/wave/more', { shape: [], data: new Float32Array(1) }) },
+      /style wave.*not of this net/,
+    ],
+    [
+      'it holds a MetaNet too',
+      { weights: (w) => w.set('meta/hidden.weight', { shape: [], data: new Float32Array(1) }) },
+      /neither/,
+    ],
+    [
+      'a number of a style is not finite',
+      {
+        weights: (w) => w.set('style/wave/first.scale', { shape: [2], data: Float32Array.of(1, Number.NaN) }),
+      },
+      /not finite/,
+    ],
+    ['it names no style', { card: (card) => Object.assign(card, { styles: [] }) }, /styles/],
+    [
+      'it names a style twice',
+      {
+        card: (card) =>
+          Object.assign(card, {
+            styles: [
+              { name: 'wave', title: '' },
+              { name: 'wave', title: '' },
+            ],
+          }),
+      },
+      /names one twice/,
+    ],
+    [
+      'a style could be a path',
+      { card: (card) => Object.assign(card, { styles: [{ name: '../wave', title: '' }] }) },
+      /styles/,
+    ],
+    [
+      'it has more styles than one can list',
+      {
+        card: (card) =>
+          Object.assign(card, {
+            styles: Array.from({ length: 300 }, (_, i) => ({ name: `s${i}`, title: '' })),
+          }),
+      },
+      /styles/,
+    ],
+    ['it says it is of no known kind', { card: (card) => Object.assign(card, { kind: 'x' }) }, /kind/],
+    ['it says it has a MetaNet', { card: (card) => Object.assign(card, { kind: 'model' }) }, /meta/],
+  ])('is refused when %s', (_, change, reason) => {
+    expect(refusal(changed(change, tinyStyledFile()))).toMatch(reason);
+  });
+
+  it('is refused when it names several styles of a net that knows only one', () => {
+    const two = [
+      { name: 'wave', title: '' },
+      { name: 'scream', title: '' },
+    ];
+    const bytes = changed(
+      { card: (card) => Object.assign(card, { styles: two }) },
+      tinyStyledFile(['wave'], { affine: 'net' }),
+    );
+    expect(refusal(bytes)).toMatch(/its net knows only one/);
   });
 });
 
@@ -127,25 +241,30 @@ describe('a model file is refused when', () => {
     expect(refusal(writeWeights(weights, { livebrush: '[]' }))).toMatch(/cannot read/);
   });
 
-  it('bytes of its header are changed, or anything is cut off, and then in words', () => {
-    const good = tinyModelFile();
-    const header = new DataView(good.buffer).getUint32(0, true);
-    fc.assert(
-      fc.property(
-        fc.array(fc.record({ at: fc.nat(header + 8), to: fc.nat(255) }), { maxLength: 4 }),
-        fc.nat(good.length),
-        fc.boolean(),
-        (changes, length, cut) => {
-          const bytes = good.slice(0, cut ? length : good.length);
-          for (const { at, to } of changes) if (at < bytes.length) bytes[at] = to;
-          try {
-            readModel(bytes);
-          } catch (error) {
-            expect(error).toBeInstanceOf(BadInput);
-          }
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
+  it.each([
+    ['a MetaNet', tinyModelFile()],
+    ['styles of its own', tinyStyledFile()],
+  ])(
+    'bytes of the header of one with %s are changed, or anything is cut off, and then in words',
+    (_, good) => {
+      const header = new DataView(good.buffer).getUint32(0, true);
+      fc.assert(
+        fc.property(
+          fc.array(fc.record({ at: fc.nat(header + 8), to: fc.nat(255) }), { maxLength: 4 }),
+          fc.nat(good.length),
+          fc.boolean(),
+          (changes, length, cut) => {
+            const bytes = good.slice(0, cut ? length : good.length);
+            for (const { at, to } of changes) if (at < bytes.length) bytes[at] = to;
+            try {
+              readModel(bytes);
+            } catch (error) {
+              expect(error).toBeInstanceOf(BadInput);
+            }
+          },
+        ),
+        { numRuns: 300 },
+      );
+    },
+  );
 });

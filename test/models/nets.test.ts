@@ -30,7 +30,7 @@ const anyTransform = fc.record({
   base: fc.integer({ min: 2, max: 12 }),
   residuals: fc.integer({ min: 0, max: 5 }),
   generated: fc.constantFrom('none', 'residual', 'inner', 'all'),
-  affine: fc.constantFrom('style', 'net', 'none'),
+  affine: fc.constantFrom('style', 'net', 'none', 'generated'),
   output: fc.constantFrom('sigmoid', 'tanh', 'linear'),
 } as const);
 
@@ -56,6 +56,12 @@ describe('TransformNet', () => {
     [{ base: 8, residuals: 0, affine: 'none' }, inner - residual, outer],
     [{ base: 8, generated: 'residual', affine: 'none' }, residual, inner - residual + outer],
     [{ base: 8, generated: 'all' }, inner + outer + affine, 0],
+    // The small net of seed 002 at alpha 0.3: 9 channels everywhere, three residual blocks.
+    [
+      { base: 9, residuals: 3, even: true, generated: 'none', affine: 'net' },
+      0,
+      2 * 2187 + 3 + 10 * 729 + 2 * 99,
+    ],
   ];
   it.each(forms)('with %o has %d numbers for each style and %d of its own', (options, style, own) => {
     const net = transformNet(options);

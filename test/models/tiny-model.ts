@@ -1,5 +1,14 @@
 import type { Engine } from '../../src/models/engine.js';
-import { type Model, readModel, writeModel } from '../../src/models/model.js';
+import {
+  asMeta,
+  isStyled,
+  type MetaModel,
+  type Model,
+  readModel,
+  type StyledModel,
+  writeModel,
+  writeStyledModel,
+} from '../../src/models/model.js';
 import { type NetSpec, sizeOf } from '../../src/models/net.js';
 import { metaNet } from '../../src/models/nets/metanet.js';
 import { transformNet } from '../../src/models/nets/transform.js';
@@ -48,7 +57,30 @@ export function tinyModelFile(name = 'tiny', seed = 1): Uint8Array {
   );
 }
 
-export const tinyModel = (name = 'tiny', seed = 1): Model => readModel(tinyModelFile(name, seed));
+export const tinyModel = (name = 'tiny', seed = 1): MetaModel => asMeta(readModel(tinyModelFile(name, seed)));
+
+/** The file of a model of its own styles; `affine: 'net'` is a net of one style. */
+export function tinyStyledFile(
+  names: readonly string[] = ['wave', 'scream'],
+  { name = 'own', affine = 'style' as 'style' | 'net', seed = 1 } = {},
+): Uint8Array {
+  const transform = { base: 2, residuals: 1, generated: 'none', affine, output: 'tanh' } as const;
+  const net = transformNet(transform);
+  const styles = names.map((style) => ({ name: style, title: `The ${style}` }));
+  return writeStyledModel(
+    { name, transform, styles, training: {}, data: [], date: '2026-01-01', licence: 'MIT' },
+    {
+      base: randomWeights(net, 'net', seed),
+      styles: new Map(names.map((style, i) => [style, randomWeights(net, 'style', seed + i + 1)])),
+    },
+  );
+}
+
+export function tinyStyled(...given: Parameters<typeof tinyStyledFile>): StyledModel {
+  const model = readModel(tinyStyledFile(...given));
+  if (!isStyled(model)) throw new Error('it has a MetaNet');
+  return model;
+}
 
 /** An engine whose MetaNet makes weights of the picture's first bytes, and counts how often it is asked to. */
 export class CountingEngine implements Engine {

@@ -4,21 +4,21 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { openStyleCache } from '../../src/models/cache.js';
 import { IdentityEngine } from '../../src/models/engines/identity.js';
 import { openGallery } from '../../src/models/gallery.js';
+import type { Model } from '../../src/models/model.js';
 import { encodePicture, readPicture } from '../../src/models/picture.js';
 import { Batcher } from '../../src/pipeline/batcher.js';
 import { Styles } from '../../src/server/styles.js';
 import { patches } from '../fixtures/pictures.js';
-import { tinyModel } from '../models/tiny-model.js';
+import { tinyModel, tinyStyled } from '../models/tiny-model.js';
 import { asked, folder } from './app-doubles.js';
 
 const root = folder();
 let count = 0;
 
-/** Styles of the tiny model on the identity engine, in folders of their own. */
-function made(over: { maxStyles?: number } = {}) {
+/** Styles of a tiny model on the identity engine, in folders of their own. */
+function made(over: { maxStyles?: number } = {}, model: Model = tinyModel()) {
   const place = join(root, String(count++));
   process.env.LIVEBRUSH_CACHE = join(place, 'cache');
-  const model = tinyModel();
   const engine = new IdentityEngine();
   const changed: string[] = [];
   let painters = 0;
@@ -47,6 +47,26 @@ beforeAll(async () => {
 });
 
 const body = (bytes: Uint8Array) => new Uint8Array(bytes);
+
+it('of a model that holds its own are shown as samples, and neither added nor removed', async () => {
+  const { ask } = made({}, tinyStyled());
+  const { styles } = (await (await ask('/api/styles')).json()) as { styles: { name: string }[] };
+  expect(styles.map(({ name }) => name)).toEqual(['wave', 'scream']);
+  for (const kind of ['picture', 'painted']) {
+    const shown = await ask(`/api/styles/scream/${kind}`);
+    expect((await sharp(await shown.arrayBuffer()).metadata()).width).toBe(320);
+  }
+  const added = await ask('/api/styles?name=mine', { method: 'POST', body: body(png) });
+  expect([added.status, await added.text()]).toEqual([
+    400,
+    expect.stringContaining('The model own paints only its own styles: wave, scream.'),
+  ]);
+  const removed = await ask('/api/styles/scream', { method: 'DELETE' });
+  expect([removed.status, await removed.text()]).toEqual([
+    409,
+    expect.stringContaining('part of the model own'),
+  ]);
+});
 
 describe('styles over the API', () => {
   it('are made of a picture and can be painted with at once', async () => {

@@ -262,6 +262,8 @@ export function describeEngine(
         { generated: 'none', affine: 'net', output: 'tanh' },
         { generated: 'residual', affine: 'none', output: 'linear' },
         { generated: 'all', affine: 'style', residuals: 0 },
+        { generated: 'none', affine: 'style', epsilon: 1e-3 },
+        { base: 9, even: true, generated: 'none', affine: 'none', output: 'tanh', epsilon: 1e-9 },
       ];
       it.each(slow ? forms.slice(0, 1) : forms)('on a TransformNet with %o', async (form) => {
         const net = transformNet({ base: 2, residuals: 1, ...form });

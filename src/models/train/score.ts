@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { z } from 'zod';
+import { Usage } from '../../errors.js';
 import { log } from '../../log.js';
-import { allToDevice, type Tensors } from '../engines/tfjs-forward.js';
 import { writeWhole } from '../files.js';
-import type { Model } from '../model.js';
-import { prefixed } from '../weights.js';
+import { isStyled, type Model, paintsOnly } from '../model.js';
 import { Adam } from './adam.js';
 import { toTensor } from './batches.js';
 import { type Crop, Pictures, type Split, spread } from './images.js';
@@ -19,7 +18,8 @@ import {
   type Targets,
   targetsOf,
 } from './losses.js';
-import { generate, paintEach } from './nets.js';
+import { openPainter } from './painter.js';
+import { paintingCrop, readPainting } from './painting.js';
 
 /** What is compared, and how. */
 export interface ScoreOptions {
@@ -147,7 +147,20 @@ async function remembered(
   return value;
 }
 
-/** Pairs of photos and styles of a split, spread evenly over the sorted files, the same for every model. */
+/** The paintings that are named one by one, or undefined where folders are. @throws Usage for some of each */
+async function namedPaintings(style: readonly string[], size: number): Promise<Crop[] | undefined> {
+  const files = await Promise.all(
+    style.map(async (path) => (await stat(path).catch(() => undefined))?.isFile() === true),
+  );
+  if (!files.includes(true)) return undefined;
+  if (files.includes(false)) throw new Usage('Styles are measured by folder or by file, not both at once.');
+  return Promise.all(style.map(async (path) => paintingCrop(await readPainting(path), size, path)));
+}
+
+/**
+ * Pairs of photos and styles of a split, spread evenly over the sorted files, the same for every model. Paintings that
+ * are named one by one are all of them taken, in turn.
+ */
 async function choosePairs(
   files: { readonly content: readonly string[]; readonly style: readonly string[] },
   { pairs, size, split, holdout }: ScoreOptions,
@@ -155,16 +168,18 @@ async function choosePairs(
   const open = (folders: readonly string[], name: string) =>
     Pictures.open(folders, { name, split, holdout, seed: 1, size, cacheMb: 256 });
   const contents = await spread(await open(files.content, 'content'), pairs);
-  const styles = await spread(await open(files.style, 'style'), pairs);
-  return contents.map((content, i) => ({ content, style: styles[i]! }));
+  const named = await namedPaintings(files.style, size);
+  const styles = named ?? (await spread(await open(files.style, 'style'), pairs));
+  return contents.map((content, i) => ({ content, style: styles[i % styles.length]! }));
 }
 
 /**
- * How near a model comes to optimising each picture, on pairs it was not trained on.
+ * How near a model comes to optimising each picture, on pairs it was not trained on; a model of its own styles, on
+ * photos that it was not trained on, in the styles whose paintings are named.
  * @throws NotFound, BadInput, Usage for the files; the signal's reason when it is aborted.
  */
 export async function scoreModel(
-  model: Pick<Model, 'transform' | 'meta' | 'base' | 'metaWeights'>,
+  model: Model,
   files: {
     readonly content: readonly string[];
     readonly style: readonly string[];
@@ -173,11 +188,13 @@ export async function scoreModel(
   options: ScoreOptions,
   about: { signal?: AbortSignal; cache?: string; onPair?: (done: number, pair: PairScore) => void } = {},
 ): Promise<Score> {
+  if (isStyled(model) && !(await namedPaintings(files.style, 4)))
+    throw new Usage(`The model ${model.card.name} ${paintsOnly(model)}.`, {
+      hint: 'Name the pictures of its styles: --style painting.jpg.',
+    });
   const loss: LossOptions = { ...options, contentWeight: 1, tvWeight: 0 };
   const networks = await loadLossNetworks(files.loss, [...loss.styleLayers, ...loss.contentLayers]);
-  const params: Tensors = allToDevice(
-    new Map([...prefixed(model.base, 'transform/'), ...prefixed(model.metaWeights, 'meta/')]),
-  );
+  const painter = openPainter(model);
   const lossBytes = await Promise.all(networks.map(({ file }) => readFile(file)));
   const { referenceSteps, referenceRate, size } = options;
   const recipe = JSON.stringify([
@@ -197,7 +214,7 @@ export async function scoreModel(
         targetsOf(networks, tf.mul(crops.style, 1 / 255), photo, loss),
       ) as Targets;
       const both = tf.tidy(() => {
-        const painted = paintEach(model, params, generate(model, params, crops.style), crops.content);
+        const painted = painter.paint(crops.content, { pixels: crops.style, file: style.file });
         return tf.stack(
           [photo, shown(painted)].map((picture) => lossOf(networks, picture, targets, loss).total),
         );
@@ -223,7 +240,7 @@ export async function scoreModel(
     }
     return summarise(pairs);
   } finally {
-    tf.dispose(params);
+    painter[Symbol.dispose]();
     for (const network of networks) network[Symbol.dispose]();
   }
 }

@@ -1,6 +1,7 @@
 import { BadInput } from '../../errors.js';
-import type { Model } from '../model.js';
+import type { MetaModel } from '../model.js';
 import { sizeOf } from '../net.js';
+import { isFrozen } from '../nets/encoders.js';
 import { mismatch, type Tensor } from '../weights.js';
 import { type Nets, trainedParams } from './nets.js';
 import { Random } from './random.js';
@@ -59,7 +60,7 @@ const fits = (from: readonly number[], to: readonly number[]): boolean =>
  * the same width take the params as they are.
  * @throws BadInput when the nets differ in more than the width of the TransformNet.
  */
-export function widened(model: Model, { transform, meta }: Nets, seed: number): Map<string, Tensor> {
+export function widened(model: MetaModel, { transform, meta }: Nets, seed: number): Map<string, Tensor> {
   const random = Random.from(seed, 'widen');
   const plans = new Map<string, ReturnType<typeof plan>>();
   const planOf = (name: string) => {
@@ -75,6 +76,7 @@ export function widened(model: Model, { transform, meta }: Nets, seed: number): 
   for (const [name, tensor] of model.base)
     out.set(`transform/${name}`, spread(tensor, transform.params[name]!.shape, 1, planOf(name)));
   for (const [name, tensor] of model.metaWeights) {
+    if (isFrozen(name)) continue;
     const made = /^make\.(.+)\.(weight|bias)$/.exec(name);
     const shape = meta.params[name]?.shape;
     if (!made || !shape) out.set(`meta/${name}`, tensor);

@@ -91,6 +91,10 @@ describe('a net at half resolution paints what the net paints', () => {
     { width: 12, height: 12 },
   ])('at $width x $height', async (size) => {
     await expectSame(transformNet({ base: 8, residuals: 1 }), size);
+    await expectSame(
+      transformNet({ base: 9, residuals: 1, even: true, epsilon: 1e-9, output: 'tanh' }),
+      size,
+    );
   });
 
   it('where folded tensors meet ops that know no cells', async () => {

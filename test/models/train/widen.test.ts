@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { BadInput } from '../../../src/errors.js';
-import { readModel, writeModel } from '../../../src/models/model.js';
+import { asMeta, readModel, writeModel } from '../../../src/models/model.js';
 import { useBackend } from '../../../src/models/train/backend.js';
 import {
   buildNets,
@@ -24,7 +24,7 @@ const card = { name: 'small', training: {}, data: [], date: '2026-01-01', licenc
 const modelOf = (options: TrainOptions) => {
   const params = initialParams(buildNets(options), 1);
   const own = { base: withPrefix(params, 'transform/'), metaWeights: withPrefix(params, 'meta/') };
-  return readModel(writeModel({ ...card, ...cardOptions(options) }, own));
+  return asMeta(readModel(writeModel({ ...card, ...cardOptions(options) }, own)));
 };
 const picture = (seed: number) => tf.randomUniform([1, 16, 16, 3], 0, 255, 'float32', seed) as tf.Tensor4D;
 const painted = (options: TrainOptions, params: Weights) => {
