@@ -11,7 +11,8 @@ export type Tensors = Readonly<Record<string, tf.Tensor>>;
 interface Scope {
   readonly values: Map<string, tf.Tensor>;
   readonly params: Tensors;
-  readonly training: boolean;
+  /** Dropout drops while training, by this seed. */
+  readonly training: false | { readonly seed: number };
 }
 
 const x4 = (scope: Scope, name: string) => scope.values.get(name) as tf.Tensor4D;
@@ -259,7 +260,9 @@ const steps: OpTable<[scope: Scope], tf.Tensor> = {
   },
   slice: (node, scope) => tf.slice(x2(scope, node.in), [0, node.from], [-1, node.to - node.from]),
   dropout: (node, scope) =>
-    scope.training ? tf.dropout(scope.values.get(node.in)!, node.rate) : tf.clone(scope.values.get(node.in)!),
+    scope.training
+      ? tf.dropout(scope.values.get(node.in)!, node.rate, undefined, `${scope.training.seed} ${node.out}`)
+      : tf.clone(scope.values.get(node.in)!),
 };
 
 /** By name of a tensor, the last of `nodes` that reads it. */
@@ -272,14 +275,15 @@ function lastReaders(nodes: readonly Node[]): ReadonlyMap<string, Node> {
  * may have a leading axis N: then picture i is painted with the i-th. Yields the outputs named in
  * `wanted`, and computes only the nodes that they need. Differentiable in inputs and params; call it inside tf.tidy.
  * With `frugal` it is not differentiable, and frees each tensor of its own once it has been read for the last time:
- * the memory of a large picture is then that of a layer or two and not of the whole net.
+ * the memory of a large picture is then that of a layer or two and not of the whole net. With `training` dropout drops,
+ * the same for the same seed.
  */
 export function forward<K extends string>(
   net: NetSpec,
   inputs: Tensors,
   params: Tensors,
   wanted: readonly K[],
-  { training = false, frugal = false } = {},
+  { training = false, frugal = false }: { training?: Scope['training']; frugal?: boolean } = {},
 ): Record<K, tf.Tensor> {
   const scope: Scope = { values: new Map(Object.entries(inputs)), params, training };
   const nodes = nodesFor(net, wanted);

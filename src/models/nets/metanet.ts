@@ -1,75 +1,98 @@
 import { z } from 'zod';
 import { Unsupported } from '../../errors.js';
 import { NetBuilder, type NetSpec, sizeOf, styleParams } from '../net.js';
+import { cnnEncoder, type Features, ownEncoder, vgg16Encoder } from './encoders.js';
 
-/** What a MetaNet may vary in. `encoder`: a small net of its own, or the VGG-16 features of the paper. */
+const width = z.number().int().min(1).max(4096);
+const share = z.number().min(0).max(0.9);
+
+/**
+ * The hidden numbers of seed 000. Widths are those of three dense layers side by side: VGG's features with ReLU, the
+ * own net's with a sigmoid, the own net's with ReLU.
+ */
+export const jointOptions = z
+  .object({
+    /** Hidden numbers that all layers share. */
+    shared: z.tuple([width, width, width]).default([128, 16, 128]),
+    /** Hidden numbers that each layer has to itself. */
+    each: z.tuple([width, width, width]).default([64, 32, 16]),
+    /** Shares of both that are zeroed while training. */
+    dropout: z.tuple([share, share]).default([0.05, 0.1]),
+    /** What is made is multiplied by this, so that a step moves it little. */
+    factor: z.number().positive().max(1).default(1e-4),
+  })
+  .strict();
+export type JointOptions = z.infer<typeof jointOptions>;
+
+/**
+ * What a MetaNet may vary in. `encoder`: a small net of its own; the VGG-16 features of the paper; or both, joined as
+ * in seed 000, where `joint` counts instead of `hidden` and `group`.
+ */
 export const metaOptions = z
   .object({
-    encoder: z.enum(['own', 'vgg16']).default('own'),
+    encoder: z.enum(['own', 'vgg16', 'both']).default('own'),
     /** Width of the hidden layer between features and groups; 0 leaves it out, as the paper does. */
     hidden: z.number().int().min(0).max(4096).default(256),
     /** Hidden numbers per generated layer (128 in the paper). */
     group: z.number().int().min(1).max(512).default(32),
+    // What follows has no default: it would change the ids of models that were made without it.
+    joint: jointOptions.optional(),
   })
-  .strict();
+  .strict()
+  .refine(({ encoder, joint }) => !joint || encoder === 'both', {
+    path: ['joint'],
+    message: 'goes with the encoder both',
+  });
 export type MetaOptions = z.infer<typeof metaOptions>;
 
-const EPSILON = 1e-5;
+/** The numbers that a generated layer is made of, [N, width], layer by layer. */
+type Head = (layer: string, index: number) => Features;
 
-/** Features of a style picture, [N, width]: mean and deviation of the picture and of each stage of a small strided CNN. */
-function ownEncoder(net: NetBuilder, picture: string): { features: string; width: number } {
-  const stages = [
-    { in: 3, out: 16, size: 5 },
-    { in: 16, out: 32, size: 3 },
-    { in: 32, out: 48, size: 3 },
-    { in: 48, out: 64, size: 3 },
-  ];
-  const statistics = [net.push('meanStd', { in: picture, epsilon: EPSILON })];
-  let x = picture;
-  for (const [i, stage] of stages.entries()) {
-    const bias = net.param(`encoder${i}.bias`, [stage.out]);
-    x = net.push('relu', { in: net.conv(x, `encoder${i}`, stage, { stride: 2, bias }) });
-    statistics.push(net.push('meanStd', { in: x, epsilon: EPSILON }));
-  }
-  const width = 2 * (3 + stages.reduce((sum, stage) => sum + stage.out, 0));
-  return { features: net.push('concat', { ins: statistics }), width };
+/** Shen et al. 2018: one hidden vector, of which each layer gets a group of its own. */
+function groupsHead(
+  net: NetBuilder,
+  { features, width }: Features,
+  { hidden, group }: MetaOptions,
+  layers: number,
+): Head {
+  let x = features;
+  if (hidden > 0) x = net.push('relu', { in: net.dense(x, 'hidden', { in: width, out: hidden }) });
+  const groups = net.push('relu', {
+    in: net.dense(x, 'groups', { in: hidden > 0 ? hidden : width, out: layers * group }),
+  });
+  return (_, i) => ({
+    features: net.push('slice', { in: groups, from: i * group, to: (i + 1) * group }),
+    width: group,
+  });
 }
 
-/** Features of the paper, [N, 1920]: mean and deviation of VGG-16 at relu1_2, 2_2, 3_3 and 4_3. */
-function vgg16Encoder(net: NetBuilder, picture: string): { features: string; width: number } {
-  const blocks = [
-    { convs: 2, out: 64 },
-    { convs: 2, out: 128 },
-    { convs: 3, out: 256 },
-    { convs: 3, out: 512 },
-  ];
-  const statistics: string[] = [];
-  // RGB in [0, 1] to 255 * BGR minus the ImageNet mean, as one 1x1 convolution, like the loss networks' conv0.
-  let x = net.conv(
-    picture,
-    'vgg.conv0',
-    { in: 3, out: 3, size: 1 },
-    { bias: net.param('vgg.conv0.bias', [3]) },
-  );
-  let channels = 3;
-  for (const [i, block] of blocks.entries()) {
-    if (i > 0) x = net.push('pool', { in: x, kind: 'max', size: 2 });
-    for (let j = 1; j <= block.convs; j++) {
-      const name = `vgg.conv${i + 1}_${j}`;
-      const bias = net.param(`${name}.bias`, [block.out]);
-      x = net.push('relu', { in: net.conv(x, name, { in: channels, out: block.out, size: 3 }, { bias }) });
-      channels = block.out;
-    }
-    statistics.push(net.push('meanStd', { in: x, epsilon: EPSILON }));
-  }
-  return { features: net.push('concat', { ins: statistics }), width: 1920 };
+/** Seed 000: hidden numbers that all layers share, beside some that each has to itself. */
+function jointHead(net: NetBuilder, vgg: Features, own: Features, options: JointOptions): Head {
+  const side = (from: Features, name: string, out: number) =>
+    net.dense(from.features, name, { in: from.width, out });
+  const hidden = (name: string, [first, gates, last]: JointOptions['each'], rate: number): string => {
+    const ins = [
+      net.push('relu', { in: side(vgg, `${name}.vgg`, first) }),
+      net.push('sigmoid', { in: side(own, `${name}.gates`, gates) }),
+      net.push('relu', { in: side(own, `${name}.own`, last) }),
+    ];
+    return net.push('dropout', { in: net.push('concat', { ins }), rate });
+  };
+  const { dropout } = options;
+  const shared = hidden('shared', options.shared, dropout[0]);
+  const width = [...options.shared, ...options.each].reduce((sum, one) => sum + one, 0);
+  return (layer) => ({
+    features: net.push('concat', { ins: [hidden(`each.${layer}`, options.each, dropout[1]), shared] }),
+    width,
+  });
 }
 
 /**
  * MetaNet: a style picture, uint8 [N,3,H,W], to the style params of one TransformNet, each flat [N, numbers].
  * Shen et al. 2018 (arXiv 1709.04111), seed 001: features → hidden → one group of hidden numbers per generated
  * layer → dense → that layer's filter, scale and shift. The bias of the last dense is the learned base to which
- * the style's part is added.
+ * the style's part is added. With the encoder `both` it is that of seed 000.
+ * @throws Unsupported when the TransformNet has nothing to be generated.
  */
 export function metaNet(transform: NetSpec, given: Partial<MetaOptions> = {}): NetSpec {
   const options = metaOptions.parse(given);
@@ -80,25 +103,26 @@ export function metaNet(transform: NetSpec, given: Partial<MetaOptions> = {}): N
 
   const net = new NetBuilder();
   const picture = net.push('fromRgb8', { in: 'style' });
-  const { features, width } = (options.encoder === 'own' ? ownEncoder : vgg16Encoder)(net, picture);
-  let hidden = features;
-  let hiddenWidth = width;
-  if (options.hidden > 0) {
-    hidden = net.push('relu', { in: net.dense(hidden, 'hidden', { in: width, out: options.hidden }) });
-    hiddenWidth = options.hidden;
-  }
-  const groups = net.push('relu', {
-    in: net.dense(hidden, 'groups', { in: hiddenWidth, out: layers.length * options.group }),
-  });
+  const joint = options.encoder === 'both' ? jointOptions.parse(options.joint ?? {}) : undefined;
+  const head = joint
+    ? jointHead(net, vgg16Encoder(net, picture), cnnEncoder(net, picture), joint)
+    : groupsHead(
+        net,
+        (options.encoder === 'own' ? ownEncoder : vgg16Encoder)(net, picture),
+        options,
+        layers.length,
+      );
 
   const outputs: Record<string, string> = {};
   for (const [i, layer] of layers.entries()) {
-    const group = net.push('slice', { in: groups, from: i * options.group, to: (i + 1) * options.group });
-    for (const name of names.filter((name) => name.startsWith(`${layer}.`)))
-      outputs[name] = net.dense(group, `make.${name}`, {
-        in: options.group,
-        out: sizeOf(transform.params[name]!.shape),
-      });
+    const { features, width } = head(layer, i);
+    for (const name of names.filter((name) => name.startsWith(`${layer}.`))) {
+      const out = sizeOf(transform.params[name]!.shape);
+      const made = net.dense(features, `make.${name}`, { in: width, out });
+      // A scale is made as its difference from 1: the factor would hold it near 0 otherwise.
+      const shift = name.endsWith('.scale') ? 1 : 0;
+      outputs[name] = joint ? net.push('affine', { in: made, scale: joint.factor, shift }) : made;
+    }
   }
   const makes = Object.fromEntries(names.map((name) => [name, transform.params[name]!.shape]));
   return net.build({ name: `metanet-${transform.name}`, inputs: ['style'], outputs, makes });

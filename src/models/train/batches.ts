@@ -14,24 +14,33 @@ export interface Batch {
   readonly next: Cursor;
 }
 
-/** Batches without end, decoded `ahead` of their use. */
+/**
+ * Batches without end, decoded `ahead` of their use. `deal` says how many styles the n-th batch from here has, and
+ * whether it is the last that has them; as many as photos, and always the last, unless told.
+ */
 export async function* batches(
   pictures: { readonly content: Pictures; readonly style: Pictures },
   batch: number,
   from: Cursor,
   ahead = 3,
+  deal: (n: number) => { readonly styles: number; readonly last: boolean } = () => ({
+    styles: batch,
+    last: true,
+  }),
 ): AsyncGenerator<Batch, never> {
+  let count = 0;
   // One batch begins where the one before ended, which only that one knows: they are decoded in a row.
   const load = async (before: Promise<{ next: Cursor }>): Promise<Batch> => {
+    const { styles, last } = deal(count++);
     const { next } = await before;
     const [content, style] = await Promise.all([
       pictures.content.take(next.content, batch),
-      pictures.style.take(next.style, batch),
+      pictures.style.take(next.style, styles),
     ]);
     return {
       content: content.crops,
       style: style.crops,
-      next: { content: content.cursor, style: style.cursor },
+      next: { content: content.cursor, style: last ? style.cursor : next.style },
     };
   };
   let last: Promise<{ next: Cursor }> = Promise.resolve({ next: from });

@@ -43,6 +43,10 @@ async function list(folder: string): Promise<string[]> {
   return files.sort();
 }
 
+/** Shortest and longest short side that a picture is resized to before it is cut, in crops. */
+export type ShortSide = readonly [number, number];
+const SHORT_SIDE: ShortSide = [1, 2];
+
 /** Largest standard deviation among the three channels of packed RGB. */
 export function liveliest(data: Uint8Array): number {
   const count = data.length / 3;
@@ -74,7 +78,12 @@ export class Pictures {
     readonly files: readonly string[],
     /** Hash of the files' names: tells whether a resumed training has the pictures it began with. */
     readonly fingerprint: string,
-    readonly options: { readonly name: string; readonly seed: number; readonly size: number },
+    readonly options: {
+      readonly name: string;
+      readonly seed: number;
+      readonly size: number;
+      readonly shortSide?: ShortSide;
+    },
     cacheMb: number,
   ) {
     this.#cache = new LRUCache({ maxSize: cacheMb * 2 ** 20, sizeCalculation: ({ data }) => data.length });
@@ -90,6 +99,8 @@ export class Pictures {
       seed: number;
       size: number;
       cacheMb: number;
+      /** One to two crops unless told. */
+      shortSide?: ShortSide;
     },
   ): Promise<Pictures> {
     const hash = createHash('sha256');
@@ -106,12 +117,18 @@ export class Pictures {
     return new Pictures(files, hash.digest('hex').slice(0, 16), options, options.cacheMb);
   }
 
-  /** A random square crop: short side resized to between one and two sizes, anywhere in the picture, maybe mirrored. */
+  /** A random square crop: short side resized to within `shortSide`, anywhere in the picture, maybe mirrored. */
   async crop(index: number): Promise<Crop | undefined> {
-    const { seed, name, size } = this.options;
+    const { seed, name, size, shortSide = SHORT_SIDE } = this.options;
     const file = this.#fileAt(index);
     const random = Random.from(seed, name, index);
-    const [scale, left, top, flip] = [1 + random.next(), random.next(), random.next(), random.next() < 0.5];
+    const [least, most] = shortSide;
+    const [scale, left, top, flip] = [
+      least + (most - least) * random.next(),
+      random.next(),
+      random.next(),
+      random.next() < 0.5,
+    ];
     return this.#cut(file, size, { scale, left, top, flip });
   }
 
@@ -158,7 +175,8 @@ export class Pictures {
     size: number,
     { scale, left, top, flip }: { scale: number; left: number; top: number; flip: boolean },
   ): Promise<Crop | undefined> {
-    const picture = await this.#decode(file, 2 * size);
+    const most = Math.max(...(this.options.shortSide ?? SHORT_SIDE), SHORT_SIDE[1]);
+    const picture = await this.#decode(file, Math.ceil(most * size));
     if (!picture) return undefined;
     const side = Math.max(1, Math.round(Math.min(picture.width, picture.height) / scale));
     const raw = { width: picture.width, height: picture.height, channels: 3 as const };

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { forward, fromDevice, fromFlatBatch, type Tensors, toDevice } from '../engines/tfjs-forward.js';
 import { type NetSpec, netParams, type Param, sizeOf } from '../net.js';
-import { metaNet } from '../nets/metanet.js';
+import { isFrozen, VGG_FEATURES } from '../nets/encoders.js';
+import { jointOptions, metaNet } from '../nets/metanet.js';
 import { transformNet } from '../nets/transform.js';
 import { paramsFrom, type Tensor, type Weights } from '../weights.js';
 import type { TrainOptions } from './options.js';
@@ -11,14 +12,17 @@ import { Random } from './random.js';
 export interface Nets {
   readonly transform: NetSpec;
   readonly meta: NetSpec;
+  /** Params of the MetaNet that are not trained, on the device; without them they are among the others. */
+  readonly encoder?: Tensors;
 }
 
 /** Options of both nets, as a model's card names them. */
 export function cardOptions(options: TrainOptions) {
-  const { base, residuals, generated, hidden, group } = options;
+  const { base, residuals, generated, affine, encoder, hidden, group } = options;
+  const joint = encoder === 'both' ? { joint: jointOptions.parse(options.joint ?? {}) } : {};
   return {
-    transform: { base, residuals, generated, affine: 'style' as const, output: 'sigmoid' as const },
-    meta: { encoder: 'own' as const, hidden, group },
+    transform: { base, residuals, generated, affine, output: 'sigmoid' as const },
+    meta: { encoder, hidden, group, ...joint },
   };
 }
 
@@ -33,7 +37,9 @@ export function buildNets(options: TrainOptions): Nets {
 export function trainedParams({ transform, meta }: Nets): Record<string, Param> {
   return Object.fromEntries(
     [['transform/', transform] as const, ['meta/', meta] as const].flatMap(([prefix, net]) =>
-      Object.entries(paramsFrom(net.params, 'net')).map(([name, param]) => [prefix + name, param]),
+      Object.entries(paramsFrom(net.params, 'net'))
+        .filter(([name]) => !isFrozen(name))
+        .map(([name, param]) => [prefix + name, param]),
     ),
   );
 }
@@ -48,34 +54,44 @@ function fill(shape: readonly number[], value: () => number): Tensor {
   return { shape, data: Float32Array.from({ length: sizeOf(shape) }, value) };
 }
 
+/** What a MetaNet does to the numbers of an output last: `scale` times them, plus `shift`. */
+function lastStep(meta: NetSpec, output: string): { scale: number; shift: number } {
+  const node = meta.nodes.find(({ out }) => out === meta.outputs[output]);
+  return node?.op === 'affine' ? node : { scale: 1, shift: 0 };
+}
+
 /**
  * Fresh params under `transform/` and `meta/`. The last dense layers of the MetaNet start as a usual net in their
- * bias (He for filters, 1 for scales, 0 for shifts) with a small style part in their weight.
+ * bias (He for filters, 1 for scales, 0 for shifts) with a small style part in their weight. Where their numbers are
+ * multiplied afterwards, as in seed 000, the factor makes the style part small, and they start after Glorot and Bengio.
  */
 export function initialParams({ transform, meta }: Nets, seed: number): Map<string, Tensor> {
   const random = Random.from(seed, 'init');
+  const normal = (shape: readonly number[], deviation: number): Tensor =>
+    fill(shape, () => deviation * random.normal());
   const plain = (name: string, shape: readonly number[]): Tensor => {
     if (name.endsWith('.scale')) return fill(shape, () => 1);
-    if (shape.length === 1) return fill(shape, () => 0);
-    const deviation = he(shape);
-    return fill(shape, () => deviation * random.normal());
+    return shape.length === 1 ? fill(shape, () => 0) : normal(shape, he(shape));
+  };
+  const last = (output: string, part: 'weight' | 'bias', shape: readonly number[]): Tensor => {
+    const target = transform.params[output]!.shape;
+    const { scale, shift } = lastStep(meta, output);
+    if (part === 'bias') {
+      const { data } = plain(output, target);
+      return { shape, data: scale === 1 ? data : data.map((wanted) => (wanted - shift) / scale) };
+    }
+    if (scale !== 1) return normal(shape, Math.sqrt(2 / (shape[0]! + shape[1]!)));
+    return normal(shape, (GENERATED * (target.length === 4 ? he(target) : 1)) / Math.sqrt(shape[1]!));
   };
   const params = new Map<string, Tensor>();
   for (const name of netParams(transform))
     params.set(`transform/${name}`, plain(name, transform.params[name]!.shape));
   for (const name of netParams(meta)) {
+    if (isFrozen(name)) continue;
     const { shape } = meta.params[name]!;
     const made = /^make\.(.+)\.(weight|bias)$/.exec(name);
-    const target = made && transform.params[made[1]!]!.shape;
-    if (!target) params.set(`meta/${name}`, plain(name, shape));
-    else if (made[2] === 'bias') params.set(`meta/${name}`, { shape, data: plain(made[1]!, target).data });
-    else {
-      const deviation = (GENERATED * (target.length === 4 ? he(target) : 1)) / Math.sqrt(shape[1]!);
-      params.set(
-        `meta/${name}`,
-        fill(shape, () => deviation * random.normal()),
-      );
-    }
+    const tensor = made ? last(made[1]!, made[2] as 'weight' | 'bias', shape) : plain(name, shape);
+    params.set(`meta/${name}`, tensor);
   }
   return params;
 }
@@ -103,14 +119,48 @@ export function under(params: Tensors, prefix: string): Tensors {
   );
 }
 
-/** Generated weights of each style of a batch [N, S, S, 3] (0 to 255): per output name, one tensor [N, numbers]. */
-export function generate({ meta }: Nets, params: Tensors, style: tf.Tensor4D, training = false): Tensors {
-  return forward(meta, { style }, under(params, 'meta/'), Object.keys(meta.outputs), { training });
+/**
+ * What a frozen encoder sees in styles [N, S, S, 3] (0 to 255), for `generate`. Outside of what gradients are taken of,
+ * it needs the memory of a layer or two.
+ */
+export function see({ meta, encoder }: Pick<Nets, 'meta' | 'encoder'>, style: tf.Tensor4D): Tensors {
+  if (!encoder) return {};
+  const eye = { ...meta, outputs: { [VGG_FEATURES]: VGG_FEATURES } };
+  return tf.tidy(() => forward(eye, { style }, encoder, [VGG_FEATURES], { frugal: true }));
+}
+
+/**
+ * Generated weights of each style of a batch [N, S, S, 3] (0 to 255): per output name, one tensor [N, numbers].
+ * With `training` dropout drops.
+ */
+export function generate(
+  nets: Pick<Nets, 'meta' | 'encoder'>,
+  params: Tensors,
+  style: tf.Tensor4D,
+  { training, seen = see(nets, style) }: { training?: { seed: number }; seen?: Tensors } = {},
+): Tensors {
+  const { meta } = nets;
+  const nodes = meta.nodes.filter(({ out }) => !(out in seen));
+  const names = Object.keys(meta.outputs);
+  return forward({ ...meta, nodes }, { style, ...seen }, under(params, 'meta/'), names, {
+    training: training ?? false,
+  });
+}
+
+/** Of tensors [N, ...] of N styles those of the photos: photo i has style `of[i]`. A single style serves all photos as it is. */
+export function deal(styles: Tensors, of: readonly number[] | undefined): Tensors {
+  if (!of || of.every((style, i) => style === i) || of.every((style) => style === 0)) return styles;
+  const one = (tensor: tf.Tensor) =>
+    tf.concat(
+      of.map((style) => tf.slice(tensor, style, 1)),
+      0,
+    );
+  return Object.fromEntries(Object.entries(styles).map(([name, tensor]) => [name, one(tensor)]));
 }
 
 /**
  * Paints picture i of `content` [N, S, S, 3] (0 to 255) with the i-th generated weights, of which there may be more
- * than pictures; yields floats in [0, 1].
+ * than pictures, or one for all; yields floats in [0, 1].
  */
 export function paintEach(
   { transform }: Nets,

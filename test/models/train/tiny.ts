@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { families } from '../../../src/models/nets/vgg.js';
 import { type TrainOptions, trainOptions } from '../../../src/models/train/options.js';
 import { Random } from '../../../src/models/train/random.js';
 import { type Tensor, writeWeights } from '../../../src/models/weights.js';
@@ -34,6 +35,55 @@ export function tinyLossNetwork(seed = 1): Uint8Array {
     weights.set(`${name}.weight`, { shape: [output, input, 3, 3], data });
     weights.set(`${name}.bias`, { shape: [output], data: Float32Array.from({ length: output }, () => 0.1) });
   }
+  return writeWeights(weights, {}, 'F32');
+}
+
+/** A net of the shape of VGG-16 up to relu4_3, its numbers random. */
+export function randomVgg16(seed = 1): Uint8Array {
+  const random = Random.from(seed, 'vgg16');
+  const weights = new Map<string, Tensor>();
+  const put = (name: string, shape: [number, number, number, number], gain: number) => {
+    const data = Float32Array.from(
+      { length: shape[0] * shape[1] * shape[2] ** 2 },
+      () => random.next() - 0.5,
+    );
+    weights.set(`${name}.weight`, { shape, data: data.map((value) => gain * value) });
+    weights.set(`${name}.bias`, { shape: [shape[0]], data: new Float32Array(shape[0]).fill(0.05) });
+  };
+  put('conv0', [3, 3, 1, 1], 6);
+  let channels = 3;
+  for (const [i, [width, convs]] of [
+    [64, 2],
+    [128, 2],
+    [256, 3],
+    [512, 3],
+  ].entries() as unknown as Iterable<[number, [number, number]]>)
+    for (let j = 1; j <= convs; j++) {
+      put(`conv${i + 1}_${j}`, [width, channels, 3, 3], Math.sqrt(24 / (9 * channels)));
+      channels = width;
+    }
+  return writeWeights(weights, {}, 'F32');
+}
+
+/**
+ * A loss network with every layer of VGG-16, four channels each, of random weights; `conv0` multiplies by `gain`.
+ */
+export function tinyVgg16({ gain = 1, bias = 0.1, seed = 1 } = {}): Uint8Array {
+  const random = Random.from(seed, 'vgg16');
+  const weights = new Map<string, Tensor>();
+  const add = (name: string, shape: number[], number: () => number) => {
+    const length = shape.reduce((product, side) => product * side, 1);
+    weights.set(`${name}.weight`, { shape, data: Float32Array.from({ length }, number) });
+    const biases = Float32Array.from({ length: shape[0]! }, () => (name === 'conv0' ? 0 : bias));
+    weights.set(`${name}.bias`, { shape: [shape[0]!], data: biases });
+  };
+  let diagonal = 0;
+  add('conv0', [3, 3, 1, 1], () => (diagonal++ % 4 === 0 ? gain : 0));
+  for (const [i, convs] of families.vgg16.entries())
+    for (let j = 1; j <= convs; j++) {
+      const channels = i === 0 && j === 1 ? 3 : 4;
+      add(`conv${i + 1}_${j}`, [4, channels, 3, 3], () => random.normal() * Math.sqrt(2 / (9 * channels)));
+    }
   return writeWeights(weights, {}, 'F32');
 }
 
