@@ -19,7 +19,7 @@ interface Curve {
   readonly line: Line;
   readonly steps: readonly number[];
   readonly column: Column;
-  /** Whether the legend shows it. */
+  /** Whether the legend shows it: the numbers as they are, not smoothed. */
   readonly named: boolean;
 }
 
@@ -33,13 +33,15 @@ function curvesOf({ training, heldOut }: Curves, name: string, smoothing: number
   const line = { label, colour: '--plot-1', width: 2 };
   const held = { label: word('heldOut'), colour: '--plot-2', width: 2, points: true };
   const faint = { ...line, width: 1, opacity: 0.35 };
-  const trace =
-    raw && smoothing > 0 ? curveOf(training, name, faint).map((it) => ({ ...it, named: false })) : [];
-  const own = raw && curveOf(training, name, line, smoothing > 0 ? smoothed(raw, smoothing) : raw);
+  const trace = smoothing > 0 ? curveOf(training, name, faint) : [];
+  const own =
+    raw && smoothing > 0
+      ? curveOf(training, name, line, smoothed(raw, smoothing)).map((curve) => ({ ...curve, named: false }))
+      : curveOf(training, name, line);
   const quiet = { label: word('unchanged'), colour: '--quiet', width: 1.5, dash: [6, 5], points: true };
   return [
     ...trace,
-    ...(own ?? []),
+    ...own,
     ...curveOf(heldOut, name, held),
     ...(name === 'total' ? curveOf(heldOut, 'unchanged', quiet) : []),
   ];

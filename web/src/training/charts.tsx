@@ -13,6 +13,9 @@ const WITHIN = ['unchanged'];
 /** What is read better by its differences than by its size. */
 const LINEAR = new Set(['rate', 'stepsPerSecond', 'largest']);
 
+/** What has no noise to be smoothed. */
+const SMOOTH = new Set(['rate', 'stepsPerSecond']);
+
 /** The names of all numbers: losses, the total first, and the course. */
 function namesOf(all: Iterable<string>): { losses: string[]; course: string[] } {
   const names = [...new Set(all)].filter((name) => !WITHIN.includes(name));
@@ -61,7 +64,12 @@ export function Charts() {
   const { losses, course } = namesOf([...training.values.keys(), ...heldOut.values.keys()]);
   const [first, ...rest] = losses;
   const draw = (name: string, large = false) => (
-    <Chart key={name} name={name} large={large} look={{ log: log && !LINEAR.has(name), smoothing }} />
+    <Chart
+      key={name}
+      name={name}
+      large={large}
+      look={{ log: log && !LINEAR.has(name), smoothing: SMOOTH.has(name) ? 0 : smoothing }}
+    />
   );
   return (
     <section aria-labelledby="losses" class="charts">

@@ -55,10 +55,8 @@ export function Training() {
         <Standing />
         <Sheets />
         <Charts />
-        <div class="aside">
-          <Figures />
-          <Recipe />
-        </div>
+        <Figures />
+        <Recipe />
       </main>
     </div>
   );

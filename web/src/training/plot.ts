@@ -25,12 +25,26 @@ export interface Look {
 const FONT = '11px system-ui, sans-serif';
 const MOST_TICKS = 7;
 
-/** Ticks at 1, 2 and 5 times powers of ten, or at the powers alone where those are many. */
+/** Ticks at even distances of 1, 2 or 5 times a power of ten, some four of them. */
+function evenTicks(min: number, max: number): number[] {
+  const rough = (max - min) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((times) => times * power >= rough) ?? 10);
+  const first = Math.ceil(min / step);
+  const count = Math.max(0, Math.floor(max / step) - first + 1);
+  return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(6)));
+}
+
+/**
+ * Ticks at 1, 2 and 5 times powers of ten; at the powers alone where those are many, at even distances where they are
+ * few.
+ */
 export function logTicks(min: number, max: number): number[] {
   const ticks = [];
   for (let power = Math.floor(Math.log10(min)); power <= Math.ceil(Math.log10(max)); power++)
     for (const times of [1, 2, 5]) ticks.push({ times, value: times * 10 ** power });
   const within = ticks.filter(({ value }) => value >= min && value <= max);
+  if (within.length < 3) return evenTicks(min, max);
   const powers = within.filter(({ times }) => times === 1);
   return (within.length > MOST_TICKS ? powers : within).map(({ value }) => Number(value.toPrecision(3)));
 }

@@ -130,6 +130,8 @@ const NAMES: Readonly<Record<string, readonly [en: string, zh: string]>> = {
   style: ['Style loss', '风格损失'],
   content: ['Content loss', '内容损失'],
   variation: ['Total variation', '总变差'],
+  weave: ['Weave', '织纹'],
+  consistency: ['Consistency', '一致性'],
   unchanged: ['Photos as they are', '原照片'],
   largest: ['Largest generated weight', '最大生成权重'],
   norm: ['Gradient norm', '梯度范数'],
