@@ -7,6 +7,7 @@ import { doctor } from './commands/doctor.js';
 import { exports } from './commands/export.js';
 import { fetch } from './commands/fetch.js';
 import { image } from './commands/image.js';
+import { optimize } from './commands/optimize.js';
 import { score } from './commands/score.js';
 import { serve } from './commands/serve.js';
 import { setup } from './commands/setup.js';
@@ -28,6 +29,7 @@ const commands = [
   doctor,
   setup,
   fetch,
+  optimize,
   train,
   score,
   exports,
