@@ -62,7 +62,13 @@ export const tfjsOps: OpTable<[scope: TfScope], unknown> = {
   conv: (node, scope) => {
     const { graph } = scope;
     const filter = graph.param(node.weight);
-    const attr = { T: floats, ...nhwc, ...same, strides: integers([1, node.stride, node.stride, 1]) };
+    const attr = {
+      T: floats,
+      ...nhwc,
+      ...same,
+      strides: integers([1, node.stride, node.stride, 1]),
+      dilations: integers([1, 1, 1, 1]),
+    };
     const inputs = [padded(node, scope), filter];
     if (!node.bias) return graph.node('Conv2D', inputs, node.out, attr);
     const sums = graph.node('Conv2D', inputs, `${node.out}/sums`, attr);
