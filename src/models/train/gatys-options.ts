@@ -3,20 +3,24 @@ import { Usage } from '../../errors.js';
 import type { LossOptions } from './losses.js';
 
 /**
- * How a loss sums its errors. `moments`: that of training, means and deviations of channels. `means`: Gram matrices
+ * How a loss sums its errors. `house`: that of training (`lossOf`). `means`: Gram matrices
  * over channels and pixels, means of squares, as written in PyTorch (seed 001). `sums`: sums of squares, Gram matrices
  * over pixels, 1/2 and 1/4 before them, layers averaged, as in the paper and in seed 004.
  */
 export type Errors = 'house' | 'means' | 'sums';
 
-/** All that says how one picture is optimised. */
-export interface PictureRecipe extends LossOptions {
+/** Who makes how many steps. */
+export interface PictureSteps {
   readonly optimiser: 'adam' | 'lbfgs';
   readonly steps: number;
-  /** Of Adam, in units of a picture in [0, 1]. */
+  /** Of Adam, in units of a picture in [0, 1]; the largest change of a pixel in the first trial of L-BFGS. */
   readonly rate: number;
   /** Whether pixels stay in [0, 1] at every step, or are cut only when they are shown. */
   readonly bounded: boolean;
+}
+
+/** All that says how one picture is optimised. */
+export interface PictureRecipe extends LossOptions, PictureSteps {
   readonly errors: Errors;
   /** What the picture begins as. */
   readonly start: 'content' | 'noise';
@@ -35,21 +39,21 @@ export interface PictureRecipe extends LossOptions {
 export const adamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 export const picturePresets = {
-  /** The best pictures from a network of any width. */
+  /** By any network: Gram matrices bring strokes, means and deviations the palette, less weight than usual clear content. */
   house: {
     optimiser: 'lbfgs',
     steps: 200,
     rate: 0.02,
     bounded: true,
     errors: 'house',
-    styleLoss: 'moments',
+    styleLoss: 'both',
     start: 'content',
     scales: 2,
     styleLayers: ['relu1_1', 'relu2_1', 'relu3_1', 'relu4_1'],
     contentLayers: ['relu3_1'],
-    styleWeight: 6,
+    styleWeight: 0.03,
     contentWeight: 1,
-    tvWeight: 0,
+    tvWeight: 3,
   },
   /** Seed 001, by torchvision's VGG-16. */
   'lbfgs-vgg16': {

@@ -88,7 +88,7 @@ async function atOneSize(
     () => targetsOf(networks, toDevice(painting), begin.photo, recipe) as unknown as tf.TensorContainerObject,
   ) as unknown as Targets;
   try {
-    const loss = await pictureLoss(networks, targets, recipe);
+    const loss = await pictureLoss(networks, targets, begin.photo, recipe);
     const { picture, ...found } = await optimisePicture(begin.picture, loss, recipe, {
       signal,
       onStep: ({ step, losses, picture }) =>

@@ -3,7 +3,7 @@ import { BadInput } from '../../errors.js';
 import { Adam } from './adam.js';
 import type { Gradients } from './course.js';
 import type { PictureLoss } from './gatys-loss.js';
-import { adamOptions, type PictureRecipe } from './gatys-options.js';
+import { adamOptions, type PictureSteps } from './gatys-options.js';
 import { gradientsOf } from './gradients.js';
 import { lbfgs } from './lbfgs.js';
 
@@ -65,7 +65,7 @@ function checkFinite({ total }: LossNumbers, steps: number): void {
 async function byAdam(
   picture: tf.Variable,
   loss: PictureLoss,
-  { steps, rate, bounded }: PictureRecipe,
+  { steps, rate, bounded }: PictureSteps,
   { signal, onStep }: AboutSteps,
 ): Promise<Omit<OptimisedPicture, 'picture'>> {
   using adam = new Adam({ picture }, adamOptions);
@@ -86,7 +86,7 @@ async function byAdam(
 async function byLbfgs(
   picture: tf.Variable,
   loss: PictureLoss,
-  { steps, rate, bounded }: PictureRecipe,
+  { steps, rate, bounded }: PictureSteps,
   { signal, onStep }: AboutSteps,
 ): Promise<Omit<OptimisedPicture, 'picture'>> {
   const told = new WeakMap<Float32Array, LossNumbers>();
@@ -127,7 +127,7 @@ async function byLbfgs(
 export async function optimisePicture(
   start: tf.Tensor4D,
   loss: PictureLoss,
-  recipe: PictureRecipe,
+  recipe: PictureSteps,
   about: AboutSteps = {},
 ): Promise<OptimisedPicture> {
   const picture = tf.variable(start);

@@ -7,8 +7,8 @@ import { Usage } from '../../errors.js';
 import { log } from '../../log.js';
 import { writeWhole } from '../files.js';
 import { isStyled, type Model, paintsOnly } from '../model.js';
-import { Adam } from './adam.js';
 import { toTensor } from './batches.js';
+import { optimisePicture } from './gatys.js';
 import { type Crop, Pictures, type Split, spread } from './images.js';
 import {
   type LossNetwork,
@@ -104,23 +104,18 @@ async function optimise(
   options: ScoreOptions,
   signal?: AbortSignal,
 ): Promise<number> {
-  const picture = tf.variable(content);
-  using adam = new Adam({ picture }, { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 });
-  const total = () => lossOf(networks, picture as unknown as tf.Tensor4D, targets, loss).total;
-  for (let step = 0; step < options.referenceSteps; step++) {
-    signal?.throwIfAborted();
-    const grads = tf.tidy(() => ({ picture: tf.variableGrads(total, [picture]).grads[picture.name]! }));
-    adam.update(grads, options.referenceRate);
-    tf.dispose(grads);
-    tf.tidy(() => picture.assign(tf.clipByValue(picture as unknown as tf.Tensor4D, 0, 1)));
-    // Lets signals and timers through between the steps.
-    if (step % 10 === 9) await new Promise(setImmediate);
-  }
-  const result = tf.tidy(
-    () => lossOf(networks, shown(picture as unknown as tf.Tensor4D), targets, loss).total,
-  );
+  const parts = (picture: tf.Tensor4D) => {
+    const { total, style, content, variation } = lossOf(networks, picture, targets, loss);
+    return { total, style, content, variation };
+  };
+  const { referenceSteps: steps, referenceRate: rate } = options;
+  const recipe = { optimiser: 'adam', steps, rate, bounded: true } as const;
+  const { picture } = await optimisePicture(content, parts, recipe, { signal });
+  const result = tf.tidy(() => lossOf(networks, shown(picture), targets, loss).total);
+  picture.dispose();
   const [value] = await result.data();
-  tf.dispose([result, picture]);
+  result.dispose();
+  signal?.throwIfAborted();
   return value!;
 }
 

@@ -15,6 +15,7 @@ import {
   features,
   type LossNetwork,
   loadLossNetworks,
+  lossOf,
   type Targets,
   targetsOf,
 } from '../../../src/models/train/losses.js';
@@ -68,7 +69,7 @@ describe('the loss of a picture', () => {
   it.each(presets)('has the gradient that its values have, with the preset %s', async (preset) => {
     const recipe = choosePicture(preset, { tvWeight: 0.1 });
     const networks = await open(recipe);
-    const loss = await pictureLoss(networks, targetsFor(networks, recipe), recipe);
+    const loss = await pictureLoss(networks, targetsFor(networks, recipe), photo(), recipe);
     const at = toTensor(scene(32, 32, 3));
     const picture = tf.variable(at);
     const { grads } = gradientsOf({ picture }, () => ({
@@ -103,7 +104,7 @@ describe('the loss of a picture', () => {
   it('is that of seed 001: mean squared errors, Gram matrices over channels and pixels', async () => {
     const { inputGain, ...recipe }: PictureRecipe = choosePicture('lbfgs-vgg16');
     const networks = await open(recipe);
-    const loss = await pictureLoss(networks, targetsFor(networks, recipe), recipe);
+    const loss = await pictureLoss(networks, targetsFor(networks, recipe), photo(), recipe);
     const mine = features(networks, toTensor(scene(32, 32, 3)));
     const [theirs, its] = [features(networks, painting()), features(networks, photo())];
     const layer = (name: string) => {
@@ -125,7 +126,7 @@ describe('the loss of a picture', () => {
     const { inputGain, ...recipe }: PictureRecipe = choosePicture('adam-vgg16');
     const networks = await open(recipe);
     const same = targetsOf(networks, toTensor(scene(32, 32, 2)), photo(), recipe) as Targets;
-    const loss = await pictureLoss(networks, same, recipe);
+    const loss = await pictureLoss(networks, same, photo(), recipe);
     const mine = features(networks, toTensor(scene(32, 32, 3)));
     const [theirs, its] = [features(networks, toTensor(scene(32, 32, 2))), features(networks, photo())];
     const layer = (name: string) => {
@@ -139,19 +140,41 @@ describe('the loss of a picture', () => {
     expect(inputGain).toBe(255);
   });
 
-  it('weighs the same for networks that differ only in the scale of their features', async () => {
-    const recipe = choosePicture('adam-vgg16');
-    const losses: number[] = [];
-    for (const gain of [255, 5]) {
-      const file = join(folder, `gain-${gain}.safetensors`);
-      // Without biases every feature is as many times larger as its input is.
-      await writeFile(file, tinyVgg16({ gain, bias: 0 }));
-      const networks = await open(recipe, file);
-      const loss = await pictureLoss(networks, targetsFor(networks, recipe), recipe);
-      losses.push(loss(toTensor(scene(32, 32, 3))).total.dataSync()[0]!);
-    }
-    expect(losses[1]! / losses[0]!).toBeCloseTo(1, 3);
+  it('is the loss of training with the preset house', async () => {
+    const layers = { styleLayers: ['relu1_1', 'relu1_2'], contentLayers: ['relu1_1'] };
+    const recipe = choosePicture('house', { styleWeight: 6, ...layers });
+    // Features of about 1, as a normalised network has them: only those are taken as they are.
+    const file = join(folder, 'normalised.safetensors');
+    await writeFile(file, tinyVgg16({ gain: 2 }));
+    const networks = await open(recipe, file);
+    const means = Object.values(features(networks, photo())).map((feature) => feature.mean().dataSync()[0]!);
+    for (const mean of means) expect(Math.abs(Math.log2(mean))).toBeLessThan(3);
+    const targets = targetsFor(networks, recipe);
+    const loss = await pictureLoss(networks, targets, photo(), recipe);
+    const picture = toTensor(scene(32, 32, 3));
+    const [mine, theirs] = [loss(picture), lossOf(networks, picture, targets, recipe)];
+    expect(mine.total.dataSync()[0]! / theirs.total.dataSync()[0]!).toBeCloseTo(1, 4);
   });
+
+  it.each([
+    ['adam-vgg16', 255, 5],
+    ['house', 255, 2550],
+  ])(
+    'weighs the same for networks that differ only in the scale of their features: %s',
+    async (preset, ...gains) => {
+      const recipe = choosePicture(preset, { tvWeight: 0 });
+      const losses: number[] = [];
+      for (const gain of gains) {
+        const file = join(folder, `gain-${gain}.safetensors`);
+        // Without biases every feature is as many times larger as its input is.
+        await writeFile(file, tinyVgg16({ gain, bias: 0 }));
+        const networks = await open(recipe, file);
+        const loss = await pictureLoss(networks, targetsFor(networks, recipe), photo(), recipe);
+        losses.push(loss(toTensor(scene(32, 32, 3))).total.dataSync()[0]!);
+      }
+      expect(losses[1]! / losses[0]!).toBeCloseTo(1, 3);
+    },
+  );
 });
 
 describe('optimising a picture', () => {
