@@ -95,11 +95,12 @@ describe('the training of a loss network', () => {
     const options = tiny({ zoom: 2 });
     stop.abort();
     await expect(distill(files, options, { show: 'none', signal: stop.signal })).rejects.toThrow(Interrupted);
-    await distill(files, tiny({ zoom: 2, steps: 3 }), { show: 'none', resume: true }).catch(() => {});
+    // Three steps of six: the learning rate has not begun to fall by then, so it is the same for both lengths.
+    await distill(files, tiny({ zoom: 2, steps: 3 }), { show: 'none', resume: true });
     const result = await distill(files, options, { show: 'none', resume: true });
     expect(result.step).toBe(6);
     const [whole, parts] = [await trace(join(folder, 'whole')), await trace(files.out)];
-    expect(parts.slice(3)).toEqual(whole.slice(3));
+    expect(parts).toEqual(whole);
   });
 
   it('takes as much of several teachers as is asked for', async () => {
