@@ -10,7 +10,14 @@ const MAX_NUMBERS = 64e6;
 
 type Library = typeof import('h5wasm/node');
 
+/** A damaged file can bring the library down; it stays down, and may hang over what it is given then. */
+let crashed = false;
+
 async function library(): Promise<Library> {
+  if (crashed)
+    throw new Unsupported('The reader of HDF5 files has crashed over an earlier, damaged file.', {
+      hint: 'Start Livebrush again.',
+    });
   try {
     const h5 = await import('h5wasm/node');
     // Else the library writes its errors to the terminal and goes on.
@@ -70,12 +77,13 @@ export async function readH5(path: string, what: string): Promise<Weights> {
     file = new h5.File(path, 'r');
     return collect(h5, file, what);
   } catch (cause) {
+    crashed ||= cause instanceof Error && cause.name === 'RuntimeError';
     throw cause instanceof BadInput
       ? cause
       : new BadInput(`${what} is not a valid HDF5 file.`, { hint: 'Fetch it again.', cause });
   } finally {
     try {
-      file?.close();
+      if (!crashed) file?.close();
     } catch {
       // A damaged file may not close; it was only read.
     }
