@@ -6,6 +6,7 @@ import { config } from './commands/config.js';
 import { doctor } from './commands/doctor.js';
 import { exports } from './commands/export.js';
 import { fetch } from './commands/fetch.js';
+import { flicker } from './commands/flicker.js';
 import { image } from './commands/image.js';
 import { optimize } from './commands/optimize.js';
 import { score } from './commands/score.js';
@@ -33,6 +34,7 @@ const commands = [
   train,
   score,
   exports,
+  flicker,
 ];
 
 const OK = 0;

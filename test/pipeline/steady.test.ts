@@ -15,6 +15,15 @@ function noisy(value: number, spread: number, seed: number): Pixels {
   }
   return pixels;
 }
+/** Grey 90 with a square of another grey. */
+function square(value: number, left: number): Pixels {
+  const pixels = grey(90, size);
+  for (let c = 0; c < 3; c++)
+    for (let y = 16; y < 32; y++)
+      pixels.data.fill(value, (c * 48 + y) * 64 + left, (c * 48 + y) * 64 + left + 16);
+  return pixels;
+}
+const at = ({ data }: Pixels, x: number, y: number) => data[y * 64 + x];
 const difference = (a: Pixels, b: Pixels) =>
   a.data.reduce((sum, value, i) => sum + Math.abs(value - b.data[i]!), 0) / a.data.length;
 
@@ -22,37 +31,69 @@ describe('steadiness', () => {
   it('holds the painting where the source only has noise', () => {
     const steady = new Steady();
     const first = noisy(100, 40, 1);
-    steady.run(noisy(90, 2, 10), first, style, 1);
-    const out = steady.run(noisy(90, 2, 11), noisy(100, 40, 2), style, 1);
+    steady.run(noisy(90, 4, 10), first, style, 1);
+    const out = steady.run(noisy(90, 4, 11), noisy(100, 40, 2), style, 1);
     expect(difference(out, first)).toBeLessThan(4);
+  });
+
+  it('keeps strokes as sharp as they are painted while it lets them change slowly', () => {
+    const steady = new Steady();
+    const spread = ({ data }: Pixels) =>
+      Math.sqrt(data.reduce((sum, value) => sum + (value - 100) ** 2, 0) / data.length);
+    let [last, changes, spreads] = [noisy(100, 40, 0), 0, 0];
+    for (let i = 0; i < 90; i++) {
+      const out = steady.run(noisy(90, 4, 200 + i), noisy(100, 40, i), style, 1);
+      if (i > 0) changes += difference(out, last);
+      spreads += spread(out);
+      last = out;
+    }
+    // Uniform noise of ±40 has a spread of 23 and changes by 27 from frame to frame.
+    expect(spreads / 90).toBeGreaterThan(0.9 * 23);
+    expect(changes / 89).toBeLessThan(27 / 4);
   });
 
   it('paints afresh where the source moves, and near it', () => {
     const steady = new Steady();
     steady.run(grey(90, size), grey(50, size), style, 1);
-    const moved = grey(90, size);
-    for (let c = 0; c < 3; c++)
-      for (let y = 16; y < 32; y++) moved.data.fill(200, (c * 48 + y) * 64 + 32, (c * 48 + y) * 64 + 48);
-    const out = steady.run(moved, grey(150, size), style, 1);
-    expect(out.data[20 * 64 + 40]).toBe(150);
-    // A far corner is held: 50 + 0.1 * 100.
-    expect(out.data[46 * 64 + 2]).toBe(60);
+    const out = steady.run(square(200, 32), grey(150, size), style, 1);
+    expect(at(out, 40, 20)).toBe(150);
+    expect(at(out, 28, 20)).toBe(150);
+    // A far corner is held.
+    expect(at(out, 2, 46)).toBe(50);
   });
 
-  it('lets errors of the held painting fade within a second', () => {
+  it('leaves no ghost of what has moved on, then or later', () => {
+    const steady = new Steady();
+    steady.run(square(200, 32), square(250, 32), style, 1);
+    for (let i = 0; i < 70; i++) {
+      const out = steady.run(square(200, 0), square(250, 0), style, 1);
+      expect(at(out, 40, 20)).toBe(90);
+      expect(at(out, 6, 20)).toBe(250);
+    }
+  });
+
+  it('lets errors of the held painting go within two seconds', () => {
     const steady = new Steady();
     steady.run(grey(90, size), grey(0, size), style, 1);
     let out = grey(0, size);
-    for (let i = 0; i < 25; i++) out = steady.run(grey(90, size), grey(100, size), style, 1);
-    expect(out.data[0]).toBeGreaterThan(85);
+    for (let i = 0; i < 56; i++) out = steady.run(grey(90, size), grey(100, size), style, 1);
+    expect(Math.min(...out.data)).toBeGreaterThan(95);
+  });
+
+  it('follows light that changes slowly, and a cut at once', () => {
+    const steady = new Steady();
+    let out = grey(40, size);
+    for (let i = 0; i < 60; i++) out = steady.run(grey(40 + i, size), grey(40 + i, size), style, 1);
+    expect(Math.max(...out.data.map((value) => Math.abs(value - 99)))).toBeLessThan(25);
+    expect([...new Set(steady.run(grey(200, size), grey(201, size), style, 1).data)]).toEqual([201]);
   });
 
   it('does nothing at 0, half as much at a half, and starts afresh with another style or size', () => {
     const fresh = grey(150, size);
     for (const [amount, expected] of [
       [0, 150],
-      [0.5, 105],
-      [1, 60],
+      [0.5, 100],
+      [1, 50],
     ] as const) {
       const steady = new Steady();
       steady.run(grey(90, size), grey(50, size), style, amount);
@@ -65,6 +106,22 @@ describe('steadiness', () => {
     expect(steady.run(grey(90, { width: 8, height: 8 }), small, adding(2), 1)).toBe(small);
   });
 
+  it('never writes to a picture that it was given or gave', () => {
+    const steady = new Steady();
+    const paintings = [noisy(100, 40, 1), noisy(100, 40, 2), noisy(100, 40, 3)];
+    // As a Buffer, whose slices share memory.
+    const given = paintings.map((it) => ({ ...it, data: Buffer.from(it.data) }));
+    const outs: Pixels[] = [];
+    const kept: Uint8Array[] = [];
+    for (let i = 0; i < 40; i++) {
+      const out = steady.run(i % 9 ? grey(90, size) : square(200, 32), given[i % 3]!, style, 1);
+      outs.push(out);
+      kept.push(Uint8Array.from(out.data));
+    }
+    for (const [i, it] of given.entries()) expect([...it.data]).toEqual([...paintings[i]!.data]);
+    for (const [i, it] of outs.entries()) expect(Buffer.compare(it.data, kept[i]!)).toBe(0);
+  });
+
   it('copes with pictures of any size', () => {
     for (const [width, height] of [
       [1, 1],
@@ -75,7 +132,9 @@ describe('steadiness', () => {
       const odd = { width, height };
       steady.run(grey(90, odd), grey(50, odd), style, 1);
       const out = steady.run(grey(90, odd), grey(150, odd), style, 1);
-      expect([...new Set(out.data)]).toEqual([60]);
+      expect([...new Set(out.data)]).toEqual([50]);
+      const cut = steady.run(grey(200, odd), grey(150, odd), style, 1);
+      expect([...new Set(cut.data)]).toEqual([150]);
     }
   });
 });

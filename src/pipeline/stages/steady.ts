@@ -1,104 +1,96 @@
 import type { Pixels } from '../../models/pixels.js';
 import type { Weights } from '../../models/weights.js';
 import { sameSize } from './resize.js';
+import { holdPainting, mixed } from './steady-blend.js';
+import { Gate, type Grid, gridOf, WHOLE } from './steady-gate.js';
 
-/** Side of the squares in which motion is told apart, in pixels. */
-const CELL = 8;
-/** Mean difference of the source's green, in steps of 255: up to here it is noise, from there on it is motion. */
-const [STILL, MOVING] = [3, 10];
-/** Most of the last painting that stays in the next: the rest lets errors fade within a second. */
-const HOLD = 0.9;
+/** Every so many frames a key painting is taken; within as many, each place glides over to it in these. */
+const [PERIOD, GLIDE] = [28, 8];
+/** So many times as fast, while the light drifts. */
+const HASTE = 2;
+/** Cells from one crest of the waves to the next in which places take their turn. */
+const WAVE = 24;
+
+/** What is held of one stream: all of the same size and style. */
+interface Held {
+  readonly weights: Weights;
+  readonly gate: Gate;
+  /** When in a period each cell begins to glide. */
+  readonly turns: Uint8Array;
+  readonly glides: Int32Array;
+  /** The painting that places glide to, and the green of the source that it was painted from; both kept up with motion. */
+  readonly key: Uint8Array;
+  readonly keyGreen: Uint8Array;
+  /** What is shown; never written to again. */
+  shown: Pixels;
+  /** Frames since the key painting was taken; more of them while the light drifts. */
+  phase: number;
+}
 
 /**
- * Holds a painting where its source does not move, without optical flow: out = painting + a (last out - painting),
- * where `a` falls from 0.9 to 0 as a cell of the source changes. Strokes flicker from frame to frame because the net
- * amplifies the source's noise; where only noise changed, the last strokes are as right as the new ones.
+ * Holds a painting where its source does not move, without optical flow. Strokes flicker because the net amplifies
+ * the source's noise; where only noise changed, the last strokes are as right as the new ones. An average over frames
+ * would blur them, so they are held as they are and exchanged, in slow waves, for those of a key painting: errors are
+ * gone within two periods, and nearly all of the picture shows strokes that were painted in one go. Where the source
+ * differs from that of the key painting by more than its noise, the present painting shows.
  */
 export class Steady {
-  #source: Pixels | undefined;
-  #out: Pixels | undefined;
-  #weights: Weights | undefined;
+  #held: Held | undefined;
 
   /**
    * The painting, steadied. Starts afresh when the size or the style changed, so that a new style shows at once.
-   * @param amount 0 to 1. @returns `painting` itself where there is nothing to hold.
+   * @param amount 0 to 1: the share of what is held. @returns `painting` itself where there is nothing to hold.
    */
   run(source: Pixels, painting: Pixels, weights: Weights, amount: number): Pixels {
-    const [before, last] = [this.#source, this.#out];
-    const fresh = !before || !last || this.#weights !== weights || !sameSize(before, source);
-    const out = fresh || amount === 0 ? painting : hold(painting, last, stillness(before, source), amount);
-    this.#source = source;
-    this.#out = out;
-    this.#weights = weights;
-    return out;
+    if (amount === 0) {
+      this.#held = undefined;
+      return painting;
+    }
+    const held = this.#held;
+    if (!held || held.weights !== weights || !sameSize(held.shown, source)) {
+      this.#held = begin(source, painting, weights);
+      return painting;
+    }
+    const green = greenOf(source);
+    held.gate.update(held.keyGreen, green);
+    const pace = held.gate.drifts ? HASTE : 1;
+    scheduleGlides(held, pace);
+    held.shown = holdPainting({ ...held, still: held.gate.cells }, painting, green);
+    held.phase += pace;
+    if (held.phase >= PERIOD) {
+      held.phase = 0;
+      held.key.set(painting.data);
+      held.keyGreen.set(green);
+    }
+    return amount === 1 ? held.shown : mixed(painting, held.shown, amount);
   }
 }
 
-interface Grid {
-  readonly columns: number;
-  readonly rows: number;
-  readonly cells: Float32Array;
+const greenOf = ({ data, width, height }: Pixels) => data.subarray(width * height, 2 * width * height);
+
+function begin(source: Pixels, painting: Pixels, weights: Weights): Held {
+  const grid = gridOf(source);
+  const cells = grid.columns * grid.rows;
+  return {
+    ...{ weights, gate: new Gate(source), turns: turnsOf(grid), glides: new Int32Array(cells) },
+    ...{ key: new Uint8Array(painting.data), keyGreen: new Uint8Array(greenOf(source)) },
+    ...{ shown: painting, phase: 0 },
+  };
 }
 
-/** How still each cell is, 0 to 1; a cell beside a moving one moves too. */
-function stillness(before: Pixels, after: Pixels): Grid {
-  const { width, height } = after;
-  const green = width * height;
-  const [columns, rows] = [Math.ceil(width / CELL), Math.ceil(height / CELL)];
-  const moved = new Float32Array(columns * rows);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) {
-      const [bottom, right] = [Math.min(height, (row + 1) * CELL), Math.min(width, (column + 1) * CELL)];
-      let sum = 0;
-      let count = 0;
-      // Every second pixel of a chequered pattern tells enough.
-      for (let y = row * CELL; y < bottom; y++)
-        for (let x = column * CELL + (y & 1); x < right; x += 2) {
-          const i = green + y * width + x;
-          sum += Math.abs(after.data[i]! - before.data[i]!);
-          count++;
-        }
-      moved[row * columns + column] = count > 0 ? sum / count : 0;
-    }
-  return { columns, rows, cells: spread(moved, columns, rows) };
+/** Neighbours glide nearly together, so that no seam shows between strokes of two key paintings. */
+function turnsOf({ columns, rows }: Grid): Uint8Array {
+  const wave = (cell: number) => Math.sin((2 * Math.PI * cell) / WAVE);
+  return Uint8Array.from({ length: columns * rows }, (_, i) =>
+    Math.round((PERIOD - GLIDE) * (0.5 + 0.25 * (wave(i % columns) + wave(Math.floor(i / columns))))),
+  );
 }
 
-function spread(moved: Float32Array, columns: number, rows: number): Float32Array {
-  return moved.map((_, i) => {
-    const [row, column] = [Math.floor(i / columns), i % columns];
-    let most = 0;
-    for (let y = Math.max(0, row - 1); y <= Math.min(rows - 1, row + 1); y++)
-      for (let x = Math.max(0, column - 1); x <= Math.min(columns - 1, column + 1); x++)
-        most = Math.max(most, moved[y * columns + x]!);
-    return Math.min(1, Math.max(0, (MOVING - most) / (MOVING - STILL)));
-  });
-}
-
-/** Blends with the last painting by a grid of shares, interpolated between the centres of the cells. */
-function hold(painting: Pixels, last: Pixels, { columns, rows, cells }: Grid, amount: number): Pixels {
-  const { width, height, data: next } = painting;
-  const plane = width * height;
-  const data = new Uint8Array(3 * plane);
-  const shares = new Int32Array(width);
-  for (let y = 0; y < height; y++) {
-    const v = Math.min(rows - 1, Math.max(0, (y + 0.5) / CELL - 0.5));
-    const [top, down] = [Math.floor(v), v - Math.floor(v)];
-    const bottom = Math.min(rows - 1, top + 1);
-    for (let x = 0; x < width; x++) {
-      const u = Math.min(columns - 1, Math.max(0, (x + 0.5) / CELL - 0.5));
-      const left = Math.floor(u);
-      const right = Math.min(columns - 1, left + 1);
-      const across = u - left;
-      const above = cells[top * columns + left]! * (1 - across) + cells[top * columns + right]! * across;
-      const below =
-        cells[bottom * columns + left]! * (1 - across) + cells[bottom * columns + right]! * across;
-      shares[x] = Math.round(256 * HOLD * amount * (above * (1 - down) + below * down));
-    }
-    for (let channel = 0; channel < 3; channel++) {
-      const row = channel * plane + y * width;
-      for (let x = 0, i = row; x < width; x++, i++)
-        data[i] = next[i]! + ((shares[x]! * (last.data[i]! - next[i]!) + 128) >> 8);
-    }
+/** The share of the key painting that each cell takes now: 1/8, 1/7 … 1 of what is left, which makes a straight line. */
+function scheduleGlides({ turns, glides, phase }: Held, pace: number): void {
+  for (let i = 0; i < turns.length; i++) {
+    const step = phase - turns[i]!;
+    const share = step > -pace && step < GLIDE ? Math.min(1, pace / (GLIDE - Math.max(0, step))) : 0;
+    glides[i] = Math.round(WHOLE * share);
   }
-  return { data, width, height };
 }

@@ -1,0 +1,112 @@
+import type { Pixels } from '../../models/pixels.js';
+import { CELL, type Grid, gridOf, WHOLE } from './steady-gate.js';
+
+/** Pictures and shares that make up the next held painting. */
+export interface Holding {
+  /** The painting shown last. */
+  readonly shown: Pixels;
+  /** The key painting and the green plane of its source, brought up to date in place where the source moves. */
+  readonly key: Uint8Array;
+  readonly keyGreen: Uint8Array;
+  /** How still each cell is, and what share of the key painting it takes, 0 to `WHOLE`. */
+  readonly still: Int32Array;
+  readonly glides: Int32Array;
+}
+
+/** A share at the row between two rows of cells, for each column of cells. */
+function lerpRows(cells: Int32Array, { columns, rows }: Grid, y: number, out: Int32Array): void {
+  const at = Math.min(rows - 1, Math.max(0, (y + 0.5) / CELL - 0.5));
+  const top = Math.floor(at) * columns;
+  const bottom = Math.min(rows - 1, Math.floor(at) + 1) * columns;
+  const down = at - Math.floor(at);
+  for (let i = 0; i < columns; i++) {
+    const above = cells[top + i]!;
+    out[i] = above + Math.round((cells[bottom + i]! - above) * down);
+  }
+}
+
+/** Blends runs of pixels: each from the centre of a cell to that of the next, with the shares at both ends. */
+class Blender {
+  readonly data: Uint8Array;
+  readonly #plane: number;
+
+  constructor(
+    readonly holding: Holding,
+    readonly painting: Pixels,
+    readonly green: Uint8Array,
+  ) {
+    this.data = new Uint8Array(holding.shown.data);
+    this.#plane = painting.width * painting.height;
+  }
+
+  /** What moves shows the present painting. */
+  renew(from: number, to: number): void {
+    const { key, keyGreen } = this.holding;
+    for (let channel = 0, i = from; channel < 3; channel++, i += this.#plane) {
+      const fresh = this.painting.data.subarray(i, i + to - from);
+      this.data.set(fresh, i);
+      key.set(fresh, i);
+    }
+    keyGreen.set(this.green.subarray(from, to), from);
+  }
+
+  /**
+   * Shown + glide (key - shown), then present + still (that - present); the key is patched alike.
+   * @param k twice the first pixel's distance from the left centre; shares are s0 and g0 there, s0 + s1 and g0 + g1 at the right.
+   */
+  mix(from: number, to: number, k: number, s0: number, s1: number, g0: number, g1: number): void {
+    const { key, keyGreen } = this.holding;
+    const { data, green } = this;
+    const next = this.painting.data;
+    for (let x = from; x < to; x++, k += 2) {
+      const still = s0 + ((s1 * k) >> 4);
+      const glide = g0 + ((g1 * k) >> 4);
+      for (let channel = 0, i = x; channel < 3; channel++, i += this.#plane) {
+        const shown = data[i]!;
+        const goal = key[i]!;
+        const fresh = next[i]!;
+        const glided = shown + ((glide * (goal - shown) + 128) >> 8);
+        data[i] = fresh + ((still * (glided - fresh) + 128) >> 8);
+        key[i] = fresh + ((still * (goal - fresh) + 128) >> 8);
+      }
+      keyGreen[x] = green[x]! + ((still * (keyGreen[x]! - green[x]!) + 128) >> 8);
+    }
+  }
+}
+
+/** @returns the held painting of the next frame; brings the key up to date. Most of a still picture is only copied. */
+export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Array): Pixels {
+  const { width, height } = painting;
+  const grid = gridOf(painting);
+  const blender = new Blender(holding, painting, green);
+  const [still, glide] = [new Int32Array(grid.columns), new Int32Array(grid.columns)];
+  for (let y = 0; y < height; y++) {
+    lerpRows(holding.still, grid, y, still);
+    lerpRows(holding.glides, grid, y, glide);
+    for (let cell = 0; cell <= grid.columns; cell++) {
+      const [left, right] = [Math.max(0, cell - 1), Math.min(grid.columns - 1, cell)];
+      const [s0, s1, g0, g1] = [still[left]!, still[right]!, glide[left]!, glide[right]!];
+      if (s0 === WHOLE && s1 === WHOLE && g0 === 0 && g1 === 0) continue;
+      const centre = cell * CELL - CELL / 2;
+      const [start, end] = [Math.max(0, centre), Math.min(width, centre + CELL)];
+      // The last run of a picture that ends before the centre of its last cell has no pixel.
+      if (start >= end) continue;
+      const from = y * width + start;
+      const to = y * width + end;
+      if (s0 === 0 && s1 === 0) blender.renew(from, to);
+      else blender.mix(from, to, 2 * (start - centre) + 1, s0, s1 - s0, g0, g1 - g0);
+    }
+  }
+  return { data: blender.data, width, height };
+}
+
+/** painting + amount (held - painting) in a fresh picture. */
+export function mixed(painting: Pixels, held: Pixels, amount: number): Pixels {
+  const share = Math.round(WHOLE * amount);
+  const data = new Uint8Array(painting.data.length);
+  for (let i = 0; i < data.length; i++) {
+    const fresh = painting.data[i]!;
+    data[i] = fresh + ((share * (held.data[i]! - fresh) + 128) >> 8);
+  }
+  return { ...painting, data };
+}
