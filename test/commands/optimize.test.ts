@@ -80,25 +80,37 @@ describe('livebrush optimize', () => {
     expect(ended.stdout).toContain('"end":"stopped"');
   });
 
-  it('refuses what it cannot do, in one sentence, before any work', async () => {
+  it.each([
+    [['-o', 'there.png'], 1, ['exists already', '--overwrite']],
+    [['-o', 'photo.jpg', '--overwrite'], 2, ['the input itself']],
+    [['-o', 'never.txt'], 2, ['does not name a picture format']],
+    [['-o', 'never.png', '--preset', 'mansion'], 2, ['mansion', 'lbfgs-vgg16']],
+    [['-o', 'never.png', '--steps', '0'], 2, ['whole number']],
+    [['-o', 'never.png', '--style-layers', 'relu5_4'], 2, ['relu5_4', '--style-layers']],
+    [['-o', 'never.png', '--style', 'vgg.safetensors'], 1, ['is not a picture']],
+    [['-o', 'never.png', '--loss', 'vgg16', '--preset', 'adam-vgg16'], 1, ['livebrush fetch vgg16']],
+  ])('refuses %j in one sentence, before any work', async (wrong, code, named) => {
     await writeFile(at('there.png'), 'precious');
-    const refused = async (args: string[], code: number, ...named: string[]) => {
-      const ended = await livebrush('optimize', at('photo.jpg'), ...args);
-      expect([args, ended.code]).toEqual([args, code]);
-      for (const text of named) expect(ended.stderr).toContain(text);
-      expect(ended.stderr).not.toContain('    at ');
-    };
-    const out = ['-o', at('never.png')];
-    await refused([...common, '-o', at('there.png')], 1, 'exists already', '--overwrite');
-    await refused([...common, '-o', at('photo.jpg'), '--overwrite'], 2, 'the input itself');
-    await refused([...common, '-o', at('never.txt')], 2, 'does not name a picture format');
-    await refused([...common, ...out, '--preset', 'mansion'], 2, 'mansion', 'lbfgs-vgg16');
-    await refused([...common, ...out, '--steps', '0'], 2, 'whole number');
-    await refused([...common, ...out, '--style-layers', 'relu5_4'], 2, 'relu5_4', '--style-layers');
-    await refused([...common, ...out, '--style', at('vgg.safetensors')], 1, 'is not a picture');
-    await refused([...common.slice(0, 2), ...out, '--preset', 'adam-vgg16'], 1, 'livebrush fetch vgg16');
+    const args = wrong.map((word) => (/\.(png|jpg|txt|safetensors)$/.test(word) ? at(word) : word));
+    // Options given again come in place of the first ones, but for --loss.
+    const given = wrong.includes('--loss') ? common.filter((_, i) => i !== 2 && i !== 3) : common;
+    const ended = await livebrush('optimize', at('photo.jpg'), ...given, ...args);
+    expect(ended.code).toBe(code);
+    for (const text of named) expect(ended.stderr).toContain(text);
+    expect(ended.stderr).not.toContain('    at ');
     expect(existsSync(at('never.png'))).toBe(false);
     expect((await stat(at('there.png'))).size).toBe(8);
+  });
+
+  it('refuses a size that does not fit into memory, and says which one does', async () => {
+    const create = { width: 4000, height: 4000, channels: 3, background: '#345' } as const;
+    await sharp({ create }).png().toFile(at('large.png'));
+    const ended = await livebrush(
+      ...['optimize', at('large.png'), ...common, '-o', at('never.png'), '--size', '4000'],
+    );
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(/4000x4000 pixels takes about .* GB of memory/);
+    expect(ended.stderr).toMatch(/--size \d{3,4}/);
   });
 
   it('refuses pictures on the way that exist already', async () => {
