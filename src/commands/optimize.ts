@@ -24,7 +24,7 @@ const weight = inRange(0, 1e12, false);
 const examples = `
 No model is needed and none is made: the picture itself is changed step by step until a loss network finds the photo's
 content and the painting's style in it. Slow and good. Presets:
-  house         any loss network; means and deviations of four layers, L-BFGS, from coarse to fine
+  house         any loss network; Gram matrices, means and deviations of four layers, 200 steps of L-BFGS at two sizes
   lbfgs-vgg16   VGG-16, Gram matrices of relu1_2 to relu4_3, content relu3_3, 1 : 1000000, 300 steps of L-BFGS
   adam-vgg16    VGG-16, Gram matrices of relu1_1 to relu5_1, content relu5_3, 0.5 : 10000, 30 steps of Adam at 10 of 255
 VGG-16 is fetched once with: livebrush fetch vgg16
@@ -47,7 +47,7 @@ export const optimize = (parent: Command, signal: AbortSignal): void => {
     .option('--preset <name>', 'recipe: house, lbfgs-vgg16 or adam-vgg16', 'house')
     .option(
       '--loss <file>',
-      'loss network: vgg16, vgg19, or a file; FILE:relu1_1,relu2_1 names what it serves (repeatable)',
+      'loss network: vgg16, vgg19 or a file (default: the one that ships); FILE:relu1_1 names what it serves (repeatable)',
       gather,
     )
     .option('--steps <n>', 'steps of the whole', inRange(1, 100_000))
