@@ -46,8 +46,10 @@ function decode(type: string, bytes: Uint8Array): Float32Array {
 function encode(type: StoredType, data: Float32Array): Uint8Array {
   const out = new Uint8Array(data.length * bytesOf[type]!);
   const view = new DataView(out.buffer);
-  if (type === 'F32') for (const [i, value] of data.entries()) view.setFloat32(4 * i, value, true);
-  else for (const [i, value] of data.entries()) view.setUint16(2 * i, floatToHalf(value), true);
+  // Counted, not iterated: a model of the paper has two hundred million numbers.
+  const { length } = data;
+  if (type === 'F32') for (let i = 0; i < length; i++) view.setFloat32(4 * i, data[i]!, true);
+  else for (let i = 0; i < length; i++) view.setUint16(2 * i, floatToHalf(data[i]!), true);
   return out;
 }
 

@@ -168,6 +168,10 @@ describe('the file of a model of its own styles', () => {
   });
 });
 
+it('keeps its id when nets learn new options: presets and caches are keyed by it', () => {
+  expect(tinyModel().id).toBe('af39dae9908f42a9dbe7edb3cd781b7e');
+});
+
 describe('a model file is refused when', () => {
   it.each<[string, Parameters<typeof changed>[0], RegExp]>([
     ['a tensor is missing', { weights: (w) => w.delete(someTensor(w)[0]) }, /is missing/],

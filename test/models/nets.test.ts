@@ -130,7 +130,7 @@ describe('MetaNet', () => {
     fc.assert(
       fc.property(
         anyTransform,
-        fc.constantFrom('own', 'vgg16'),
+        fc.constantFrom('own', 'vgg16', 'both'),
         fc.constantFrom(0, 8),
         (options, encoder, hidden) => {
           const transform = transformNet(options);
@@ -163,17 +163,36 @@ describe('MetaNet', () => {
     expect(net.params['make.res0a.weight.weight']!.shape).toEqual([147_456, 128]);
   });
 
+  it('of seed 000 joins hidden numbers that all layers share with some for each', () => {
+    const transform = transformNet({ generated: 'residual', affine: 'generated' });
+    const net = metaNet(transform, { encoder: 'both' });
+    expect(net.params['shared.vgg.weight']!.shape).toEqual([128, 1920]);
+    expect(net.params['shared.gates.weight']!.shape).toEqual([16, 512]);
+    expect(net.params['each.res4b.vgg.weight']!.shape).toEqual([64, 1920]);
+    expect(net.params['make.res4b.shift.weight']!.shape).toEqual([32, 384]);
+    const rates = net.nodes.flatMap((node) => (node.op === 'dropout' ? [node.rate] : []));
+    expect(rates.sort()).toEqual([0.05, ...Array.from({ length: 10 }, () => 0.1)]);
+    const factors = net.nodes.flatMap((node) => (node.op === 'affine' ? [node.scale] : []));
+    expect(factors.filter((factor) => factor === 1e-4)).toHaveLength(30);
+  });
+
   it('has about 3.8 million numbers in the form that ships', () => {
     const net = metaNet(transformNet({ base: 8 }));
     expect(count(net, netParams(net)) / 1e6).toBeCloseTo(3.8, 0);
   });
 
-  it.each([{ encoder: 'clip' }, { hidden: -1 }, { hidden: 5000 }, { group: 0 }, { groups: 3 }])(
-    'refuses %o',
-    (options) => {
-      expect(metaOptions.safeParse(options).success).toBe(false);
-    },
-  );
+  it.each([
+    { encoder: 'own', joint: {} },
+    { encoder: 'both', joint: { shared: [1, 2] } },
+    { encoder: 'both', joint: { dropout: [0, 1] } },
+    { encoder: 'clip' },
+    { hidden: -1 },
+    { hidden: 5000 },
+    { group: 0 },
+    { groups: 3 },
+  ])('refuses %o', (options) => {
+    expect(metaOptions.safeParse(options).success).toBe(false);
+  });
 });
 
 describe('VGG nets', () => {
