@@ -4,6 +4,8 @@ import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import { gather } from './options.js';
 import { trainLoss } from './train-loss.js';
+import { trainMulti } from './train-multi.js';
+import { trainSingle } from './train-single.js';
 import { serveIfAsked, trainWatch } from './train-watch.js';
 
 interface Given {
@@ -134,6 +136,8 @@ Examples:
   livebrush train meta --content photos --style a --style b --loss vgg19 --out runs/mine --resume --size 256 --rate 3e-4`,
     )
     .action((given: Given) => trainMetaCommand(given, signal));
+  trainSingle(command, signal);
+  trainMulti(command, signal);
   trainLoss(command, signal);
   trainWatch(command, signal);
 };

@@ -21,6 +21,8 @@ export const courseFields = {
   tvWeight: z.number().min(0).default(0.3),
   /** What a style is: mean and deviation of each channel, the Gram matrix, or both. */
   styleLoss: z.enum(['moments', 'gram', 'both']).default('moments'),
+  /** What Gram matrices are divided by: the pixels, or pixels x channels as in the papers. */
+  gramScale: z.enum(['pixels', 'features']).default('pixels'),
   /** Weight of what repeats every four pixels. */
   weaveWeight: z.number().min(0).default(0),
   /** Weight of the difference between a painting and that of the same photo moved a little, with noise. */

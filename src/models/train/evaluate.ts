@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Tensors } from '../engines/tfjs-forward.js';
 import { toTensor } from './batches.js';
 import { numbersOf } from './course.js';
 import type { CourseOptions } from './course-options.js';
 import { type Crop, type Pictures, spread } from './images.js';
-import { type Losses, type LossNetwork, lossOf, targetsOf } from './losses.js';
+import { contentTargets, type Losses, type LossNetwork, lossOf, styleTargets } from './losses.js';
 import { sheet, type Tile } from './sheet.js';
 import type { EventImage } from './tensorboard.js';
 
@@ -11,6 +12,9 @@ import type { EventImage } from './tensorboard.js';
  * Paints photos [N, S, S, 3] (0 to 255), photo i in the style `which[i]` of an evaluation's; yields floats in [0, 1].
  */
 export type PaintIn = (photos: tf.Tensor4D, which: readonly number[]) => tf.Tensor4D;
+
+/** Style targets of the styles `which[i]` of an evaluation's. */
+export type TargetsIn = (which: readonly number[]) => Tensors;
 
 /** Photos and styles that are looked at again and again in a training, always the same. */
 export interface Specimens {
@@ -38,6 +42,8 @@ export class Evaluation {
     readonly specimens: Specimens,
     readonly options: CourseOptions,
     readonly paint: PaintIn,
+    /** Those of the styles among the specimens unless told. */
+    readonly target?: TargetsIn,
   ) {}
 
   /** Mean losses over the pairs: total and parts, and the total of the unchanged photos. */
@@ -56,16 +62,10 @@ export class Evaluation {
       const which = photos.map((_, i) => (at + i) % style.length);
       const losses = tf.tidy(() => {
         const x = toTensor(photos, size);
-        const paintings = toTensor(
-          which.map((i) => style[i]!),
-          size,
-        );
-        const targets = targetsOf(
-          this.networks,
-          tf.mul(paintings, 1 / 255),
-          tf.mul(x, 1 / 255),
-          this.options,
-        );
+        const targets = {
+          style: this.target?.(which) ?? this.#targets(which),
+          content: contentTargets(this.networks, tf.mul(x, 1 / 255) as tf.Tensor4D, this.options),
+        };
         return lossOf(this.networks, paint(x, which), targets, this.options) as Losses &
           Record<string, tf.Scalar>;
       });
@@ -74,6 +74,14 @@ export class Evaluation {
       tf.dispose(losses);
     }
     return sums;
+  }
+
+  #targets(which: readonly number[]): Tensors {
+    const paintings = toTensor(
+      which.map((i) => this.specimens.style[i]!),
+      this.options.size,
+    );
+    return styleTargets(this.networks, tf.mul(paintings, 1 / 255) as tf.Tensor4D, this.options);
   }
 
   /** Styles in the top row, photos in the left column, each photo painted in each style. */

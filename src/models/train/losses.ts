@@ -20,9 +20,12 @@ export interface LossOptions {
   readonly weaveWeight?: number;
   /** What a style is: mean and deviation of each channel (`moments`), products of channels (`gram`), or both. */
   readonly styleLoss?: StyleLoss;
+  /** What Gram matrices are divided by: see `styleError`. */
+  readonly gramScale?: GramScale;
 }
 
 export type StyleLoss = 'moments' | 'gram' | 'both';
+export type GramScale = 'pixels' | 'features';
 
 /** A frozen loss network on the device, and the layers that are taken from it. */
 export interface LossNetwork extends Disposable {
@@ -197,10 +200,17 @@ export interface Losses {
 
 const mse = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.mean(tf.square(tf.sub(a, b)));
 
-/** Squared error of a layer's style: of moments the mean's plus the deviation's, of a Gram matrix its rows', averaged over channels. */
-function styleError(painted: tf.Tensor, target: tf.Tensor): tf.Tensor {
+/**
+ * Squared error of a layer's style: of moments the mean's plus the deviation's, of a Gram matrix its rows', averaged over
+ * channels. With the scale `features` Gram matrices are divided by channels x pixels, and their squared error averaged over
+ * all C x C (Johnson et al. 2016, arXiv 1603.08155; seeds 001 and 002).
+ */
+function styleError(painted: tf.Tensor, target: tf.Tensor, scale: GramScale): tf.Tensor {
+  const error = mse(painted, target);
   // A mean over both halves of [N, 2C] is half the sum of their means; one over [N, C, C] counts each row C times too small.
-  return tf.mul(mse(painted, target), painted.rank === 2 ? 2 : painted.shape[2]!);
+  if (painted.rank === 2) return tf.mul(error, 2);
+  const channels = painted.shape[2]!;
+  return tf.mul(error, scale === 'features' ? 1 / channels ** 2 : channels);
 }
 
 /**
@@ -215,7 +225,10 @@ export function lossOf(
 ): Losses {
   const feature = features(networks, picture);
   const painted = styleOf(feature, options);
-  const style = sum(Object.entries(painted).map(([key, mine]) => styleError(mine, targets.style[key]!)));
+  const { gramScale = 'pixels' } = options;
+  const style = sum(
+    Object.entries(painted).map(([key, mine]) => styleError(mine, targets.style[key]!, gramScale)),
+  );
   const content = sum(options.contentLayers.map((layer) => mse(feature[layer]!, targets.content[layer]!)));
   const variation = totalVariation(picture);
   const weave = weaveOf(picture);

@@ -149,7 +149,7 @@ async function namedPaintings(style: readonly string[], size: number): Promise<C
   );
   if (!files.includes(true)) return undefined;
   if (files.includes(false)) throw new Usage('Styles are measured by folder or by file, not both at once.');
-  return Promise.all(style.map(async (path) => paintingCrop(await readPainting(path), size, path)));
+  return Promise.all(style.map(async (path) => paintingCrop(await readPainting(path), size)));
 }
 
 /**

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BadInput, NotFound, Usage } from '../../../src/errors.js';
 import {
+  features,
   loadLossNetworks,
   lossOf,
   parseLossFile,
@@ -84,6 +85,17 @@ describe('the loss', () => {
     expect(style).toBeGreaterThan(0);
     expect(content).toBeGreaterThan(0);
     expect(total).toBeCloseTo(6 * style! + content! + 0.3 * variation!, 4);
+  });
+
+  it('divides Gram matrices by channels too where it is told to, and averages over all pairs of them', async () => {
+    const networks = await loadLossNetworks([one], wanted);
+    const style = (gramScale: 'pixels' | 'features') => {
+      const told = { ...options, styleLayers: ['relu1_1'], styleLoss: 'gram', gramScale } as const;
+      const targets = targetsOf(networks, picture(2), picture(3), told);
+      return lossOf(networks, picture(1), targets, told).style.dataSync()[0]!;
+    };
+    const { shape } = features(networks, picture(1)).relu1_1!;
+    expect(style('pixels') / style('features') / shape[3]! ** 3).toBeCloseTo(1, 5);
   });
 
   it('knows style as statistics: pixels in another order keep it', async () => {
