@@ -9,6 +9,7 @@ interface Given {
   readonly artist?: string;
   readonly year?: string;
   readonly overwrite?: boolean;
+  readonly model?: string;
   readonly json?: boolean;
 }
 
@@ -27,9 +28,17 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-async function list({ json }: Given): Promise<void> {
-  const { listStyles } = await import('../models/gallery.js');
-  const styles = await listStyles();
+/** Every style at hand, or those that one model paints. */
+async function stylesOf(model: string | undefined): Promise<StyleEntry[]> {
+  const { listStyles, openGallery } = await import('../models/gallery.js');
+  if (model === undefined) return listStyles();
+  const { openModel } = await import('../models/models.js');
+  const engine = () => Promise.reject(new Error('A list needs no engine.'));
+  return openGallery({ model: await openModel(model), engine }).list();
+}
+
+async function list({ json, model }: Given): Promise<void> {
+  const styles = await stylesOf(model);
   if (json) return print(JSON.stringify({ styles }));
   if (styles.length === 0) print('There are no styles yet.');
   else {
@@ -43,6 +52,7 @@ async function list({ json }: Given): Promise<void> {
     ]);
     for (const line of table([['NAME', 'TITLE', 'ARTIST', 'YEAR', 'FROM', 'MODELS'], ...rows])) print(line);
   }
+  if (styles.some(({ source }) => source === 'model') && model !== undefined) return;
   print(
     '\nAny picture is a style too: --style painting.jpg. Keep one by name: livebrush styles add painting.jpg',
   );
@@ -113,6 +123,7 @@ export const styles = (parent: Command, signal: AbortSignal): void => {
   command
     .command('list', { isDefault: true })
     .description('list every style (what `livebrush styles` does)')
+    .option('--model <name>', 'only those that this model paints, by name or file')
     .option(...json)
     .action((given: Given) => {
       signal.throwIfAborted();

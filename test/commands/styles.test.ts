@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { BadInput, CannotWrite, NotFound, Usage } from '../../src/errors.js';
 import { encodePicture } from '../../src/models/picture.js';
 import { writeStyle } from '../../src/models/style.js';
-import { randomWeights, tinyModel } from '../models/tiny-model.js';
+import { randomWeights, tinyModel, tinyStyledFile } from '../models/tiny-model.js';
 
 const folders = vi.hoisted(() => ({ models: '', home: '', cache: '', package: '' }));
 vi.mock('../../src/config.js', () => ({ folders }));
@@ -83,6 +83,16 @@ describe('livebrush styles', () => {
     };
     expect(await json()).toEqual({ styles: [wave] });
     expect(await json('list')).toEqual({ styles: [wave] });
+  });
+
+  it('lists those of one model, and does not remove what lies in its file', async () => {
+    await mkdir(join(folders.home, 'models'), { recursive: true });
+    await writeFile(join(folders.home, 'models', 'own.safetensors'), tinyStyledFile(['dawn', 'dusk']));
+    const dawn = { name: 'dawn', title: 'The dawn', source: 'model', models: ['own'] };
+    expect((await json('--model', 'own')).styles).toEqual([dawn, expect.objectContaining({ name: 'dusk' })]);
+    expect(await run('list', '--model', 'own')).not.toContain('Any picture is a style too');
+    expect((await json()).styles).toEqual(expect.arrayContaining([dawn]));
+    await expect(run('remove', 'dawn')).rejects.toThrow('dawn lies in the file of the model own');
   });
 
   it('says so when there are none', async () => {
