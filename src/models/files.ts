@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { BadInput, CannotWrite, codeOf, type LivebrushError, NotFound } from '../errors.js';
 
 /** Bytes in words: `20 MB`, `512 bytes`. Decimal units. */
@@ -15,6 +15,21 @@ export function readFailure(path: string, cause: unknown): LivebrushError {
   if (code === 'EACCES' || code === 'EPERM')
     return new BadInput(`${path} may not be read by this user.`, { hint: 'Check its permissions.', cause });
   return new BadInput(`${path} cannot be read (${code ?? String(cause)}).`, { cause });
+}
+
+/** Bytes read at once: Node refuses to read 2 GiB in one go. */
+const PIECE = 2 ** 28;
+
+/** The first `size` bytes of a file, or all there are. */
+async function readBytes(file: FileHandle, size: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  while (at < size) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(PIECE, size - at), at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return bytes.subarray(0, at);
 }
 
 /**
@@ -36,9 +51,7 @@ export async function readWhole(path: string, maxBytes: number): Promise<Uint8Ar
     if (!about.file) throw new BadInput(`${path} is not a regular file.`);
     if (size > maxBytes) throw tooLarge(size);
     await using file = await open(path, 'r');
-    const bytes = await file.readFile();
-    if (bytes.byteLength > maxBytes) throw tooLarge(bytes.byteLength);
-    return bytes;
+    return await readBytes(file, size);
   } catch (error) {
     throw error instanceof BadInput ? error : readFailure(path, error);
   }
@@ -88,10 +101,8 @@ export async function writeWhole(
 export async function readStart(path: string, maxBytes: number): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
-    const bytes = new Uint8Array(Math.min(size, maxBytes));
     await using file = await open(path, 'r');
-    const { bytesRead } = await file.read(bytes, 0, bytes.byteLength, 0);
-    return bytes.subarray(0, bytesRead);
+    return await readBytes(file, Math.min(size, maxBytes));
   } catch (error) {
     throw readFailure(path, error);
   }
