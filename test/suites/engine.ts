@@ -262,6 +262,7 @@ export function describeEngine(
         { generated: 'none', affine: 'net', output: 'tanh' },
         { generated: 'residual', affine: 'none', output: 'linear' },
         { generated: 'all', affine: 'style', residuals: 0 },
+        { generated: 'residual', affine: 'generated' },
         { generated: 'none', affine: 'style', epsilon: 1e-3 },
         { base: 9, even: true, generated: 'none', affine: 'none', output: 'tanh', epsilon: 1e-9 },
       ];
