@@ -1,14 +1,14 @@
 /**
- * `npm run bench`: sets up, then measures. `live`, `overload` and `endurance` measure the live server; everything else
- * is `livebrush bench`, which arguments go on to.
+ * `npm run bench`: sets up, then measures. `live`, `overload` and `endurance` measure the live server, `train` a
+ * training step; everything else is `livebrush bench`, which arguments go on to.
  */
 import { setup } from './setup.mjs';
 
-const LIVE = ['live', 'overload', 'endurance'];
+const OURS = ['live', 'overload', 'endurance', 'train'];
 
 setup();
 const [name = '', ...args] = process.argv.slice(2);
-if (LIVE.includes(name)) {
+if (OURS.includes(name)) {
   const { measure } = await import(`./bench/${name}.mjs`);
   process.exit(await measure(args));
 } else {

@@ -1,9 +1,10 @@
-import { basename, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { Agreement } from '../models/train/agreement.js';
 import { gather } from './options.js';
+import { nameOf, number, setting } from './train-options.js';
+import { serveIfAsked } from './train-watch.js';
 
 interface Given {
   readonly content: string[];
@@ -20,25 +21,8 @@ interface Given {
   readonly licence?: string;
   readonly set: Record<string, unknown>;
   readonly json?: boolean;
+  readonly serve?: boolean | string;
   readonly [key: string]: unknown;
-}
-
-const number = (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new Usage(`${text} is not a number.`);
-  return value;
-};
-
-/** `key=value`; the value is JSON where it reads as JSON, text otherwise. */
-function setting(text: string, before: Record<string, unknown> = {}): Record<string, unknown> {
-  const at = text.indexOf('=');
-  if (at < 1) throw new Usage(`--set ${text} is not of the form key=value.`);
-  const value = text.slice(at + 1);
-  try {
-    return { ...before, [text.slice(0, at)]: JSON.parse(value) };
-  } catch {
-    return { ...before, [text.slice(0, at)]: value };
-  }
 }
 
 const columns = ['features', 'mean', 'deviation'] as const;
@@ -71,7 +55,6 @@ async function trainLossCommand(given: Given, signal: AbortSignal): Promise<void
     ...given.set,
   });
   const { content, style, loss, out = '', data, licence } = given;
-  const name = given.name ?? basename(resolve(out));
   const backend = await useBackend(given.backend);
   if (given.measure !== undefined) {
     const agreement = await compareLossNetworks([given.measure], { content, style, loss }, options);
@@ -81,7 +64,8 @@ async function trainLossCommand(given: Given, signal: AbortSignal): Promise<void
   tell(
     `Training on ${backend}: ${options.steps} steps of ${2 * options.batch} pictures, ${options.size} px.`,
   );
-  const files = { content, style, loss, out, name, data, licence };
+  const files = { content, style, loss, out, name: nameOf({ name: given.name, out }), data, licence };
+  await using _page = await serveIfAsked(out, given.serve);
   const result = await distill(files, options, { resume: given.resume ?? false, signal });
   if (given.json) print(JSON.stringify({ ...result, backend }));
   else print([`Trained ${result.step} steps: ${result.model}`, ...table(result.agreement)].join('\n'));
@@ -122,6 +106,7 @@ export const trainLoss = (train: Command, signal: AbortSignal): void => {
         .choices(['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'])
         .default('auto'),
     )
+    .option('--serve [port]', 'show losses and sheets live in a page on this machine (port 8090; 0: any)')
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',

@@ -15,6 +15,9 @@ export interface Preset {
   readonly thumbnail: string | undefined;
 }
 
+/** Folder beside those of the presets in which the loss network lies that ships. */
+export const LOSS_NETWORKS = 'loss';
+
 const EXTENSION = '.safetensors';
 const MAX_CARD_BYTES = 1e6;
 
@@ -36,7 +39,7 @@ async function readPreset(folder: string, file: string): Promise<Preset | undefi
 export async function listPresets({ models }: Pick<Places, 'models'> = folders): Promise<Preset[]> {
   const found: Preset[] = [];
   for (const entry of await readdir(models, { withFileTypes: true }).catch(() => [])) {
-    if (!entry.isDirectory() || !NAME.test(entry.name)) continue;
+    if (!entry.isDirectory() || !NAME.test(entry.name) || entry.name === LOSS_NETWORKS) continue;
     const folder = join(models, entry.name);
     for (const file of await readdir(folder).catch(() => [])) {
       const preset = file.endsWith(EXTENSION) ? await readPreset(folder, file) : undefined;

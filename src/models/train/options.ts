@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { jointOptions } from '../nets/metanet.js';
 import { chooseFrom, courseFields } from './course-options.js';
+import { finish } from './presets/finish.js';
 import { house } from './presets/house.js';
 import { keras } from './presets/keras.js';
 import { paper } from './presets/paper.js';
 
-export const presets: Readonly<Record<string, object>> = { house, paper, keras };
+export const presets: Readonly<Record<string, object>> = { house, finish, paper, keras };
 
 /** From and to, not the other way round. */
 const range = (number: z.ZodNumber) =>
