@@ -16,6 +16,7 @@ export interface Download {
   readonly md5: string;
 }
 
+/** When a download stops, and who hears how far it is. */
 export interface DownloadOptions {
   readonly signal: AbortSignal;
   /** Bytes that are here. */

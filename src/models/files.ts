@@ -8,6 +8,7 @@ export function inWords(bytes: number): string {
   return bytes < 1e9 ? `${Math.round(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
+/** What a failed read of `path` means, in one sentence. */
 export function readFailure(path: string, cause: unknown): LivebrushError {
   const code = codeOf(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR')

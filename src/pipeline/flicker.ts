@@ -29,6 +29,7 @@ export interface FlickerReport {
   readonly trail: number;
 }
 
+/** How much pictures differ, in steps of 255. */
 export interface Change {
   readonly mean: number;
   readonly rms: number;
