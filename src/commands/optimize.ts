@@ -1,23 +1,7 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { print, tell } from '../log.js';
 import { type OptimizeOptions, optimizePicture } from './optimize-one.js';
-import { gather, type SizeWish, size } from './options.js';
-
-const inRange =
-  (least: number, most: number, whole = true) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value)))
-      throw new InvalidArgumentError(`It takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`);
-    return value;
-  };
-
-const layers = (text: string): string[] => {
-  const names = text.split(',');
-  if (!names.every((name) => /^relu[1-5]_[1-4]$/.test(name)))
-    throw new InvalidArgumentError('It takes names of layers such as relu1_1,relu2_1.');
-  return names;
-};
+import { gather, inRange, layers, type SizeWish, size } from './options.js';
 
 const weight = inRange(0, 1e12, false);
 

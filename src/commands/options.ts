@@ -22,6 +22,24 @@ const MAX_SIDE = 16_384;
 /** Collects the values of an option that may be given several times. */
 export const gather = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
+/** A number within bounds, whole unless told otherwise. */
+export const inRange =
+  (least: number, most: number, whole = true) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`It takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`);
+    return value;
+  };
+
+/** Layers of a loss network: `relu1_1,relu2_1`. */
+export function layers(text: string): string[] {
+  const names = text.split(',');
+  if (!names.every((name) => /^relu[1-5]_[1-4]$/.test(name)))
+    throw new InvalidArgumentError('It takes names of layers such as relu1_1,relu2_1.');
+  return names;
+}
+
 /** A number from 0 to 1. */
 export function share(text: string): number {
   const value = Number(text);

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { folders } from '../config.js';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
-import { gather } from './options.js';
+import { gather, inRange, layers } from './options.js';
 
 interface Given {
   readonly content: string[];
@@ -21,22 +21,6 @@ interface Given {
   readonly backend: 'auto' | 'tensorflow' | 'webgpu' | 'wasm' | 'cpu';
   readonly json?: boolean;
 }
-
-const inRange =
-  (least: number, most: number, whole = true) =>
-  (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || !(value >= least && value <= most) || (whole && !Number.isInteger(value)))
-      throw new InvalidArgumentError(`It takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}.`);
-    return value;
-  };
-
-const layers = (text: string): string[] => {
-  const names = text.split(',');
-  if (!names.every((name) => /^relu\d_\d$/.test(name)))
-    throw new InvalidArgumentError('It takes names of layers such as relu1_1,relu2_1.');
-  return names;
-};
 
 const three = (value: number) => value.toFixed(3);
 

@@ -1,9 +1,9 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { Agreement } from '../models/train/agreement.js';
 import { gather } from './options.js';
-import { nameOf, number, setting } from './train-options.js';
+import { nameOf, number, withRun } from './train-options.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given {
@@ -73,7 +73,7 @@ async function trainLossCommand(given: Given, signal: AbortSignal): Promise<void
 
 /** `livebrush train loss`: makes a small loss network out of larger ones. */
 export const trainLoss = (train: Command, signal: AbortSignal): void => {
-  train
+  const command = train
     .command('loss')
     .description('train a small loss network to say of pictures what larger ones say')
     .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
@@ -95,19 +95,8 @@ export const trainLoss = (train: Command, signal: AbortSignal): void => {
     .option('--size <px>', 'side of the square pieces of pictures', number)
     .option('--batch <n>', 'photos a step, and as many paintings', number)
     .option('--rate <r>', 'learning rate at its highest', number)
-    .option('--seed <n>', 'seed of everything random', number)
-    .option('--set <key=value>', 'any other option of the recipe (repeatable)', setting, {})
-    .option('--name <name>', "its name (default: the folder's)")
-    .option('--data <text>', 'what it is trained on, for its header (repeatable)', gather)
-    .option('--licence <text>', 'its licence, for its header')
-    .option('--resume', 'go on from the newest checkpoint in --out')
-    .addOption(
-      new Option('--backend <name>', 'what computes')
-        .choices(['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'])
-        .default('auto'),
-    )
-    .option('--serve [port]', 'show losses and sheets live in a page on this machine (port 8090; 0: any)')
-    .option('--json', 'print the result as JSON')
+    .option('--seed <n>', 'seed of everything random', number);
+  withRun(command)
     .addHelpText(
       'after',
       `

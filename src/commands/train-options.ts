@@ -94,21 +94,9 @@ export const withNet = (command: Command): Command =>
       number,
     );
 
-/** Adds the options that every training of styles has. */
-export const withTraining = (command: Command, presets: string): Command =>
+/** Adds what every training is told of the run: recipe, name, data, resuming, backend, watching. */
+export const withRun = (command: Command): Command =>
   command
-    .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
-    .option(
-      '--loss <file>',
-      'loss network: vgg16, vgg19 or a file; FILE:relu1_1,relu2_1 names what it serves (repeatable; default: the small one that ships)',
-      gather,
-    )
-    .requiredOption('--out <dir>', 'folder for the model, checkpoints, log, events and sheets')
-    .option('--preset <name>', `recipe to start from: ${presets}`, 'house')
-    .option('--size <px>', 'side of the square crops', number)
-    .option('--batch <n>', 'photos a step', number)
-    .option('--rate <r>', 'learning rate at its highest', number)
-    .option('--seed <n>', 'seed of everything random', number)
     .option('--set <key=value>', 'any other option of the recipe (repeatable)', setting, {})
     .option('--name <name>', "the model's name (default: the folder's)")
     .option('--data <text>', "what it is trained on, for the model's header (repeatable)", gather)
@@ -121,3 +109,21 @@ export const withTraining = (command: Command, presets: string): Command =>
     )
     .option('--serve [port]', 'show losses and sheets live in a page on this machine (port 8090; 0: any)')
     .option('--json', 'print the result as JSON');
+
+/** Adds the options that every training of styles has. */
+export const withTraining = (command: Command, presets: string): Command =>
+  withRun(
+    command
+      .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
+      .option(
+        '--loss <file>',
+        'loss network: vgg16, vgg19 or a file; FILE:relu1_1,relu2_1 names what it serves (repeatable; default: the small one that ships)',
+        gather,
+      )
+      .requiredOption('--out <dir>', 'folder for the model, checkpoints, log, events and sheets')
+      .option('--preset <name>', `recipe to start from: ${presets}`, 'house')
+      .option('--size <px>', 'side of the square crops', number)
+      .option('--batch <n>', 'photos a step', number)
+      .option('--rate <r>', 'learning rate at its highest', number)
+      .option('--seed <n>', 'seed of everything random', number),
+  );
