@@ -114,7 +114,8 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
 
   it('is played with keys: bypass, blackout, strength, compare, record, cheat sheet', async () => {
     const page = await open(1440);
-    await page.locator('.style-card').first().waitFor();
+    // The current style is told on the control socket: until it is open, keys go nowhere.
+    await page.locator('.style-card.current').first().waitFor();
     await page.keyboard.press('Space');
     await expect.poll(() => changes().at(-1)).toMatchObject({ show: 'bypass' });
     await page.keyboard.press('b');
