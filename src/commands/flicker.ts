@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BadInput, Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { Pixels, Size } from '../models/pixels.js';
@@ -196,7 +196,11 @@ export const flicker = (parent: Command, signal: AbortSignal): void => {
     )
     .option('--style <style>', `name or picture (repeatable; default: ${STYLES.join(', ')})`, gather)
     .option('--steady <0..1>', 'how much is held', share, 1)
-    .option('--size <WxH>', 'size to paint at', size, { width: 320, height: 184 })
+    .addOption(
+      new Option('--size <WxH>', 'size to paint at')
+        .argParser(size)
+        .default({ width: 320, height: 184 }, '320x184'),
+    )
     .option('--from <time>', 'measure from this time on', time)
     .option('--seconds <n>', 'how much of each clip', within(0.2, 3600), 3)
     .option('--sigma <levels>', 'noise of drawn clips, in steps of 255', within(0, 64), 3)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import { gather } from './options.js';
 import { nameOf, number, type TrainGiven, withTraining } from './train-options.js';
@@ -27,6 +28,8 @@ async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void
   const { steps, size, batch, base, residuals, rate, seed } = given;
   const chosen = { steps, size, batch, base, residuals, rate, seed, ...given.set };
   const options = chooseOptions(given.preset, chosen);
+  if (given.preset === 'finish' && given.from === undefined && !given.resume)
+    throw new Usage('The preset finish goes on from a model.', { hint: 'Name it with --from.' });
   const name = nameOf(given);
   // A recipe that sees styles with VGG-16 judges with it too.
   const loss = given.loss ?? (options.encoder === 'own' ? defaultLoss() : ['vgg16']);
@@ -64,6 +67,8 @@ export const trainMeta = (train: Command, signal: AbortSignal): void => {
     .addHelpText(
       'after',
       `
+paper and keras see and judge with VGG-16 unless --loss names another: livebrush fetch vgg16.
+
 Examples:
   livebrush train meta --content photos --style paintings --out runs/mine
   livebrush train meta --content photos --style paintings --preset finish --from runs/mine/model.safetensors --out runs/better

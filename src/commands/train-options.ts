@@ -97,7 +97,11 @@ export const withNet = (command: Command): Command =>
 /** Adds what every training is told of the run: recipe, name, data, resuming, backend, watching. */
 export const withRun = (command: Command): Command =>
   command
-    .option('--set <key=value>', 'any other option of the recipe (repeatable)', setting, {})
+    .addOption(
+      new Option('--set <key=value>', 'any other option of the recipe (repeatable)')
+        .argParser(setting)
+        .default({}, 'none'),
+    )
     .option('--name <name>', "the model's name (default: the folder's)")
     .option('--data <text>', "what it is trained on, for the model's header (repeatable)", gather)
     .option('--licence <text>', "the model's licence, for its header")

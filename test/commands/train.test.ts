@@ -42,6 +42,21 @@ describe('livebrush train meta and score', () => {
   const small = ['--size', '32', '--batch', '2', '--base', '2', '--residuals', '0', '--set', 'sheetSide=1'];
   const out = () => join(folder, 'run');
 
+  it('does not finish what was not begun', async () => {
+    const { code, stderr } = await livebrush(
+      'train',
+      'meta',
+      ...common,
+      '--preset',
+      'finish',
+      '--out',
+      out(),
+    );
+    expect(code).toBe(2);
+    expect(stderr).toContain('--from');
+    expect(await readdir(folder)).not.toContain('run');
+  });
+
   it('trains, goes on where it stopped, and scores what it made', async () => {
     const begin = ['train', 'meta', ...common, ...layers, ...small, '--out', out(), '--set', 'holdout=0.3'];
     const first = await livebrush(...begin, '--steps', '2', '--data', 'noise', '--licence', 'CC0');

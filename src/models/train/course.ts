@@ -11,6 +11,8 @@ import type { Training } from './training.js';
 /** What a batch gave: its losses by name, `total` among them, and the gradient of each param by its name. */
 export interface Gradients {
   readonly losses: Readonly<Record<string, tf.Scalar>>;
+  /** What else is worth watching, by name. */
+  readonly watched?: Readonly<Record<string, tf.Scalar>>;
   readonly grads: Named;
 }
 
@@ -43,6 +45,7 @@ export interface TrainResult {
 /** Numbers of one step, on the host. */
 export interface StepResult {
   readonly losses: Readonly<Record<string, number>>;
+  readonly watched: Readonly<Record<string, number>>;
   /** Norm of the gradients before clipping. */
   readonly norm: number;
   /** A number was not finite: nothing was changed. */
@@ -66,16 +69,21 @@ export async function takeStep<B extends { readonly next: Cursor }>(
   batch: B,
   rate: number,
 ): Promise<StepResult> {
-  const { losses, grads } = tf.tidy(() => course.gradients(batch) as Gradients & tf.TensorContainerObject);
+  const {
+    losses,
+    watched = {},
+    grads,
+  } = tf.tidy(() => course.gradients(batch) as Gradients & tf.TensorContainerObject);
   try {
     const norm = await globalNorm(grads);
     const numbers = await numbersOf(losses);
+    const others = Object.keys(watched).length > 0 ? await numbersOf(watched) : {};
     const skipped = !(Number.isFinite(norm) && Number.isFinite(numbers.total!));
     if (!skipped)
       training.optimiser.update(grads, rate, Math.min(1, training.options.clip / Math.max(norm, 1e-12)));
-    return { losses: numbers, norm, skipped };
+    return { losses: numbers, watched: others, norm, skipped };
   } finally {
-    tf.dispose([losses, grads] as unknown as tf.TensorContainer);
+    tf.dispose([losses, watched, grads] as unknown as tf.TensorContainer);
   }
 }
 

@@ -8,21 +8,25 @@ import { contentTargets, type LossNetwork, lossOf } from './losses.js';
 /** Losses by name; `total` is what a person watches, and what is minimised unless `minimised` says otherwise. */
 export interface Told {
   readonly losses: { readonly total: tf.Scalar } & Readonly<Record<string, tf.Scalar>>;
+  /** What else is worth watching, by name. */
+  readonly watched?: Readonly<Record<string, tf.Scalar>>;
   readonly minimised?: tf.Scalar;
 }
 
 /** The gradient of each param, and what `compute` tells of its losses. Called within `tf.tidy`. */
 export function gradientsOf(params: Readonly<Record<string, tf.Variable>>, compute: () => Told): Gradients {
-  let losses: Readonly<Record<string, tf.Scalar>> = {};
+  const kept = (scalars: Readonly<Record<string, tf.Scalar>>) =>
+    Object.fromEntries(Object.entries(scalars).map(([name, scalar]) => [name, tf.keep(tf.clone(scalar))]));
+  let losses: Gradients['losses'] = {};
+  let watched: Gradients['watched'];
   const { grads } = tf.variableGrads(() => {
     const told = compute();
-    losses = Object.fromEntries(
-      Object.entries(told.losses).map(([name, loss]) => [name, tf.keep(tf.clone(loss))]),
-    );
+    losses = kept(told.losses);
+    watched = kept(told.watched ?? {});
     return told.minimised ?? told.losses.total;
   }, Object.values(params));
   const byName = Object.entries(params).map(([name, variable]) => [name, grads[variable.name]!]);
-  return { losses, grads: Object.fromEntries(byName) };
+  return { losses, watched, grads: Object.fromEntries(byName) };
 }
 
 /**

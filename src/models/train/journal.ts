@@ -75,20 +75,21 @@ export class Journal implements AsyncDisposable {
 
   /** Shows a step on a terminal; writes it down when it is due or was skipped. */
   async step(step: number, report: StepReport, due: boolean): Promise<void> {
-    const { losses, norm, skipped, rate, seconds, skips } = report;
+    const { losses, watched, norm, skipped, rate, seconds, skips } = report;
     this.#first ??= step - 1;
     const stepsPerSecond = ((step - this.#first) * 1000) / (performance.now() - this.#began);
     const left = (this.steps - step) / stepsPerSecond;
     if (this.show === 'line') this.#line(step, losses.total!, stepsPerSecond, left);
     if (!due && !skipped) return;
     await this.#write(skipped ? 'skipped' : 'step', step, {
-      ...{ ...losses, norm, rate, skips },
+      ...{ ...losses, ...watched, norm, rate, skips },
       seconds: Math.round(seconds),
       stepsPerSecond: Number(stepsPerSecond.toFixed(3)),
       left: Math.round(left),
     });
     await this.events.scalars(step, {
       ...Object.fromEntries(Object.entries(losses).map(([name, value]) => [`loss/${name}`, value])),
+      ...Object.fromEntries(Object.entries(watched).map(([name, value]) => [`training/${name}`, value])),
       'training/gradient norm': norm,
       'training/learning rate': rate,
       'training/skipped steps': skips,

@@ -67,7 +67,7 @@ export function metaGradients(
     const losses = paintedLosses(networks, views, targets, paint, options);
     const { largest, beyond } = sizeOfGenerated(generated, options.weightLimit);
     const minimised = tf.add(losses.total, tf.mul(beyond, options.weightPenalty)) as tf.Scalar;
-    return { losses: { ...losses, largest }, minimised };
+    return { losses, watched: { largest }, minimised };
   });
 }
 

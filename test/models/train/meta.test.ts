@@ -202,7 +202,7 @@ describe('a step', () => {
     const [content, style] = [pictures(1), pictures(2)];
     const free = await (await open({ weightLimit: 0 })).step(content, style, 0);
     const held = await (await open({ weightLimit: 0.01, weightPenalty: 100 })).step(content, style, 0);
-    expect(held.losses.largest).toBeCloseTo(free.losses.largest!, 4);
+    expect(held.watched.largest).toBeCloseTo(free.watched.largest!, 4);
     expect(held.norm).toBeGreaterThan(2 * free.norm);
   });
 });

@@ -110,7 +110,7 @@ describe('a training', () => {
     const step = await open(given);
     const [content, style] = [noise(1), noise(2)];
     const sizes: number[] = [];
-    for (let i = 0; i < 20; i++) sizes.push((await step(content, style, 0.1)).losses.largest!);
+    for (let i = 0; i < 20; i++) sizes.push((await step(content, style, 0.1)).watched.largest!);
     return { first: sizes[0]!, last: sizes.at(-1)! };
   }
 
