@@ -70,6 +70,8 @@ export class WebrtcSource implements LiveSource {
   #ended = false;
   /** Units that are decoded at the moment. */
   #busy = 0;
+  /** Pictures that were decoded while a newer one waited already. */
+  #skipped = 0;
 
   constructor(options: WebrtcSourceOptions) {
     this.#options = options;
@@ -105,7 +107,7 @@ export class WebrtcSource implements LiveSource {
 
   /** Pictures that were decoded but not read, since a newer one came. */
   get dropped(): number {
-    return this.#newest.dropped;
+    return this.#newest.dropped + this.#skipped;
   }
 
   /** Takes a packet of the picture, in any order. Never throws. */
@@ -161,7 +163,7 @@ export class WebrtcSource implements LiveSource {
       .then(async (decoder) => {
         const alone = this.#busy === 1;
         const began = performance.now();
-        const frame = await decoder.decode(unit, () => decoder.waiting === 0);
+        const frame = await decoder.decode(unit, () => this.#wants(decoder));
         if (alone && frame) this.#times.add(performance.now() - began);
         if (frame) this.#show(frame);
         if (decoder.needsKey) this.requestKey();
@@ -171,6 +173,13 @@ export class WebrtcSource implements LiveSource {
         this.#busy--;
         if (this.#ended && this.#busy === 0) this.#newest.end();
       });
+  }
+
+  /** While more wait behind a picture it is not made one to look at, which costs as much as decoding it. */
+  #wants(decoder: LiveDecoder): boolean {
+    if (decoder.waiting === 0) return true;
+    this.#skipped++;
+    return false;
   }
 
   #show(frame: Frame): void {

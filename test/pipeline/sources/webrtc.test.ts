@@ -86,6 +86,22 @@ describe.each(['vp8', 'h264'] as const)('a publisher of %s', (codec) => {
     await source[Symbol.asyncDispose]();
   });
 
+  test('counts every picture of a burst: those that are shown, and those that newer ones replaced', async () => {
+    const { source } = setUp(codec);
+    const pictures = await packetsOf(codec, [10, 60, 110, 160, 200]);
+    const frames = source.frames(new AbortController().signal)[Symbol.asyncIterator]();
+    for (const packet of pictures.flat()) source.picture(packet);
+    source.end();
+    let shown = 0;
+    for (let result = await frames.next(); !result.done; result = await frames.next()) {
+      result.value[Symbol.dispose]();
+      shown++;
+    }
+    expect(source.dropped).toBeGreaterThan(0);
+    expect(shown + source.dropped).toBe(pictures.length);
+    await source[Symbol.asyncDispose]();
+  });
+
   test('survives any bytes', async () => {
     const { source } = setUp(codec);
     let seed = 7;
