@@ -5,11 +5,14 @@ import { root } from './setup.mjs';
 
 const SHARED = ['config', 'log', 'errors'];
 const PIPELINE_MAY_USE = ['pixels', 'engine', 'style', 'weights'].map((name) => `models/${name}`);
+/** What a client of the server shares with it: WebRTC, and the words of the API. */
+const LOADTEST_MAY_USE = /^(models\/pixels|server\/(peer-(werift|sockets|settings)|protocol))$/;
 
 const layers = {
   models: (to) => to.startsWith('models/'),
   pipeline: (to) => to.startsWith('pipeline/') || PIPELINE_MAY_USE.includes(to),
   server: (to) => /^(models|pipeline|server)\//.test(to),
+  loadtest: (to) => /^(loadtest|pipeline)\//.test(to) || LOADTEST_MAY_USE.test(to),
   commands: () => true,
   main: () => true,
 };
@@ -18,7 +21,7 @@ const layers = {
 const doors = {
   'node-av': /^pipeline\/(codec\/|(sources|sinks)\/(media|live))/,
   'fluent-ffmpeg': /^pipeline\/(sources|sinks)\/ffmpeg|^pipeline\/ffmpeg/,
-  'onnxruntime-node': /^models\/engines\/onnx/,
+  'onnxruntime-node': /^(models\/engines\/onnx|commands\/bench\/onnxruntime$)/,
   '@tensorflow/': /^models\/(engines\/tfjs|train\/)/,
   sharp: /^models\/(picture$|train\/)/,
   h5wasm: /^models\/import\/keras-h5$/,

@@ -8,6 +8,7 @@ import { exports } from './commands/export.js';
 import { fetch } from './commands/fetch.js';
 import { flicker } from './commands/flicker.js';
 import { image } from './commands/image.js';
+import { loadtest } from './commands/loadtest.js';
 import { optimize } from './commands/optimize.js';
 import { score } from './commands/score.js';
 import { serve } from './commands/serve.js';
@@ -27,6 +28,7 @@ const commands = [
   styles,
   config,
   bench,
+  loadtest,
   doctor,
   setup,
   fetch,
