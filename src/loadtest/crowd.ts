@@ -41,22 +41,19 @@ export class Crowd {
   async publish(loop: Loop, signal: AbortSignal): Promise<void> {
     const { publishers: count } = this.#options;
     const { access, local } = this.#target;
-    await this.#all(
-      'publisher',
-      Array.from({ length: count }, (_, i) => `${this.#prefix}-${i + 1}`),
-      signal,
-      async (stream) => {
-        const publisher = await Publisher.open({ access, local, stream }, loop, signal);
-        this.publishers.push(publisher);
-        publisher.begin(this.publishers.length / count);
-      },
-    );
+    const names = Array.from({ length: count }, (_, i) => `${this.#prefix}-${i + 1}`);
+    await this.#all('publisher', names, signal, async (stream) => {
+      const publisher = await Publisher.open({ access, local, stream }, loop, signal);
+      this.publishers.push(publisher);
+      publisher.begin(this.publishers.length / count);
+    });
+    this.publishers.sort((one, other) => names.indexOf(one.stream) - names.indexOf(other.stream));
   }
 
   /** Gives each stream a look of its own, where some are asked for. */
   async dress(names: readonly string[], signal: AbortSignal): Promise<void> {
     if (names.length === 0) return;
-    const streams = this.publishers.map(({ stream }) => stream).sort(byNumber);
+    const streams = this.publishers.map(({ stream }) => stream);
     await this.#all('look', streams, signal, async (stream) => {
       const first = streams.indexOf(stream) % names.length;
       const own = [...names.slice(first), ...names.slice(0, first)];
@@ -74,35 +71,36 @@ export class Crowd {
   async watch(signal: AbortSignal): Promise<void> {
     const { codec, viewers } = this.#options;
     const { access, local } = this.#target;
-    const publishers = [...this.publishers].sort((a, b) => byNumber(a.stream, b.stream));
-    const first = new Set<string>();
+    const { publishers } = this;
     const places = Array.from({ length: viewers }, (_, i) => publishers[i % publishers.length]!);
-    await this.#all('viewer', places, signal, async (publisher) => {
+    const read = new Set<string>();
+    const one = async (publisher: Publisher) => {
       const { stream } = publisher;
-      const reads = !first.has(stream);
-      first.add(stream);
       const latency = {
         ageOf: (number: number, at: number) => publisher.ageOf(number, at),
         onLatency: (ms: number) => this.recent.add(ms),
       };
-      try {
-        this.viewers.push(await Viewer.open({ access, local, stream, codec, ...(reads && latency) }, signal));
-      } catch (error) {
-        // The next one reads.
-        if (reads) first.delete(stream);
-        throw error;
-      }
-    });
+      const reads = !read.has(stream) && latency;
+      this.viewers.push(await Viewer.open({ access, local, stream, codec, ...reads }, signal));
+      if (reads) read.add(stream);
+    };
+    // Those who read come first: where not all find room, latency is known all the same.
+    const first = places.splice(0, publishers.length);
+    if (await this.#all('viewer', first, signal, one)) await this.#all('viewer', places, signal, one);
   }
 
-  /** Does something for each place, some at once; stops where the server is full. @throws the signal's reason */
+  /**
+   * Does something for each place, some at once; stops where the server is full.
+   * @returns whether there was room. @throws the signal's reason
+   */
   async #all<T extends string | { readonly stream: string }>(
     part: string,
     places: readonly T[],
     signal: AbortSignal,
     work: (place: T) => Promise<void>,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const waiting = [...places];
+    let room = true;
     const one = async () => {
       for (let place = waiting.shift(); place !== undefined; place = waiting.shift()) {
         signal.throwIfAborted();
@@ -111,12 +109,15 @@ export class Crowd {
         } catch (error) {
           signal.throwIfAborted();
           this.fault(part, typeof place === 'string' ? place : place.stream, error);
-          if (isFull(error)) waiting.length = 0;
+          if (!isFull(error)) continue;
+          room = false;
+          waiting.length = 0;
         }
       }
     };
     const settled = await Promise.allSettled(Array.from({ length: AT_ONCE }, one));
     for (const result of settled) if (result.status === 'rejected') throw result.reason;
+    return room;
   }
 
   /** Ends it all: streams with all their sessions where that is allowed, else session by session. */
@@ -136,6 +137,3 @@ export class Crowd {
 /** Whether the server says that it has no room, rather than that it was asked too often. */
 const isFull = (error: unknown): error is Overloaded =>
   error instanceof Overloaded && !(error instanceof TooMany);
-
-const byNumber = (one: string, other: string): number =>
-  Number(one.slice(one.lastIndexOf('-') + 1)) - Number(other.slice(other.lastIndexOf('-') + 1));

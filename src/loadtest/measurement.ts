@@ -210,13 +210,13 @@ function workOf(info: StreamInfo | undefined): Pick<StreamResult, 'work' | 'leve
   return width && height ? { work: `${width}x${height}`, level: level ?? 0 } : {};
 }
 
-/** Share of frames painted in time, where the server tells: as a rate, or as frames that were and all that might have. */
+/** Share of the frames that came that were handed on in time, where the server counts them; else as it stands now. */
 function hitRateOf(stream: string, growth: Growth | undefined, after: readonly Sample[]): number | undefined {
-  const rate = after.find(({ name, labels }) => name === 'livebrush_hit_rate' && labels.stream === stream);
-  if (rate && rate.value >= 0 && rate.value <= 1) return round(rate.value, 3);
-  const hits = growth?.sum('livebrush_frames_hit_total', { stream });
-  const came = growth?.sum('livebrush_frames_in_total', { stream });
-  return hits !== undefined && came ? round(Math.min(1, hits / came), 3) : undefined;
+  const [onTime, came] = ['on_time', 'in'].map((name) =>
+    growth?.sum(`livebrush_frames_${name}_total`, { stream }),
+  );
+  if (onTime !== undefined && came) return round(Math.min(1, onTime / came), 3);
+  return after.find(({ name, labels }) => name === 'livebrush_hit_ratio' && labels.stream === stream)?.value;
 }
 
 function merged(all: readonly Durations[]) {

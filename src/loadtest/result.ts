@@ -55,7 +55,7 @@ export interface StreamResult {
   /** Paintings whose mark could not be read, of those that were decoded. */
   readonly unread: number;
   readonly dropped?: Readonly<Record<string, number>>;
-  /** Share of frames that were painted in time, from 0 to 1. */
+  /** Share of the frames that came that were painted and handed on in time, from 0 to 1. */
   readonly hitRate?: number;
   /** What was painted at in the end, and how far that is stepped down. */
   readonly work?: string;
