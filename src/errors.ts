@@ -40,6 +40,8 @@ export class Overloaded extends LivebrushError {
 }
 /** Who asks has asked too often: others are served meanwhile. */
 export class TooMany extends Overloaded {}
+/** What was asked for came to its turn too late to be of use: the newest is asked for next. */
+export class Late extends LivebrushError {}
 /** The user or the program asked to stop: exit code 130. */
 export class Interrupted extends LivebrushError {
   constructor(message = 'Interrupted.', options: { hint?: string; cause?: unknown } = {}) {

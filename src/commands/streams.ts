@@ -125,7 +125,7 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
         if (request.kind === 'push') await urls.check(request.url);
       },
       folders,
-      maxLooks: capacity.looks,
+      ...{ maxLooks: capacity.looks, maxAge: paint.maxAge },
     },
     { streams: limits.streams, viewers: limits.viewers || capacity.viewers },
   );
@@ -140,13 +140,13 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
 }
 
 /** A lighter model on the same engine, for when the machine cannot keep up. @throws NotFound, BadInput (model) */
-async function openLighter({ engine }: Studio, name: string): Promise<Studio> {
+async function openLighter({ engine, batcher }: Studio, name: string): Promise<Studio> {
   const [{ openModel }, { openGallery }] = await Promise.all([
     import('../models/models.js'),
     import('../models/gallery.js'),
   ]);
   const model = await openModel(name);
-  return new Studio(engine, model, openGallery({ model, engine }));
+  return new Studio(engine, model, openGallery({ model, engine }), batcher.schedule);
 }
 
 /** A model ready to paint streams with, and how fast it is. */
@@ -169,13 +169,14 @@ async function openTier(
 /** Begins the streams that the settings name. One that cannot be fed is there all the same, with its card. */
 export async function beginStreams(sessions: Sessions, { demo, streams }: Settings): Promise<void> {
   const wanted = { ...(demo ? { demo: { input: { kind: 'demo' } as const } } : {}), ...streams };
-  for (const [name, { input, style, strength }] of Object.entries(wanted) as [
+  for (const [name, { input, style, strength, maxAge }] of Object.entries(wanted) as [
     string,
     Settings['streams'][string],
   ][]) {
     const session = sessions.open(name);
     try {
       if (style !== undefined || strength !== undefined) await session.change({ style, strength, fadeMs: 0 });
+      if (maxAge !== undefined) session.set({ maxAge });
       if (input) await session.setInput(input, true);
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;

@@ -4,6 +4,7 @@ import type { Model } from '../models/model.js';
 import type { Size } from '../models/pixels.js';
 import type { Weights } from '../models/weights.js';
 import { Batcher } from '../pipeline/batcher.js';
+import type { Schedule } from '../pipeline/schedule.js';
 
 /** Which model to paint with, and on what. */
 export interface StudioOptions {
@@ -29,12 +30,14 @@ export class Studio implements AsyncDisposable {
   readonly styles = new Map<string, Weights>();
   readonly used: UsedStyle[] = [];
 
+  /** @param schedule of the engine, where another studio paints on it too. */
   constructor(
     readonly engine: Engine,
     readonly model: Model,
     readonly gallery: Gallery,
+    schedule?: Schedule,
   ) {
-    this.batcher = new Batcher((size) => engine.painter(model.transform, model.base, size));
+    this.batcher = new Batcher((size) => engine.painter(model.transform, model.base, size), { schedule });
   }
 
   get stride(): number {

@@ -1,87 +1,62 @@
-import type { Bound, Painter } from '../models/engine.js';
+import type { Painter } from '../models/engine.js';
 import type { Pixels, Size } from '../models/pixels.js';
+import { Asker, type Due, SharedPainter } from './asker.js';
+import { Schedule } from './schedule.js';
 
-interface Job {
-  readonly pixels: Pixels;
-  readonly style: Bound;
-  resolve(painted: Pixels): void;
-  reject(error: unknown): void;
+export type { Due } from './asker.js';
+
+/** A painter that others use too. */
+export interface LeasedPainter extends Painter {
+  /** @param due when the pictures are wanted; left out: when others leave room, and within a second if they do not. */
+  paint(batch: Parameters<Painter['paint']>[0], due?: Due): Promise<Pixels[]>;
 }
 
-/** Pictures in one call of an engine: more wait for the next call. */
-const MAX_BATCH = 8;
-
-/** One engine's painter for one size, with the queues of all who lease it. */
-class Shared {
-  readonly queues = new Map<object, Job[]>();
-  #running: Promise<void> | undefined;
-
-  constructor(readonly painter: Painter) {}
-
-  /** Queues jobs; what is queued within the same tick is painted in the same call. */
-  add(lease: object, job: Job): void {
-    const queue = this.queues.get(lease);
-    if (queue) queue.push(job);
-    else this.queues.set(lease, [job]);
-    this.#running ??= this.#drain();
-  }
-
-  /** The next batch, round by round: everyone's oldest, then everyone's second, and so on. */
-  #take(): Job[] {
-    const batch: Job[] = [];
-    while (batch.length < MAX_BATCH && this.queues.size > 0) {
-      for (const [lease, queue] of [...this.queues]) {
-        if (batch.length === MAX_BATCH) break;
-        batch.push(queue.shift()!);
-        // Whoever was served goes to the end of the line.
-        this.queues.delete(lease);
-        if (queue.length > 0) this.queues.set(lease, queue);
-      }
-    }
-    return batch;
-  }
-
-  async #drain(): Promise<void> {
-    await Promise.resolve();
-    for (let batch = this.#take(); batch.length > 0; batch = this.#take()) {
-      try {
-        const painted = await this.painter.paint(batch);
-        for (const [i, job] of batch.entries()) job.resolve(painted[i]!);
-      } catch (error) {
-        for (const job of batch) job.reject(error);
-      }
-    }
-    this.#running = undefined;
-  }
-
-  async close(): Promise<void> {
-    await this.#running;
-    await this.painter[Symbol.asyncDispose]();
-  }
+/** How a batcher hands out an engine. */
+export interface BatcherOptions {
+  /** Of the engine; left out: the engine paints for nobody but this batcher. */
+  readonly schedule?: Schedule;
+  /** Pictures in one call at most, 1 to 8; left out: as many as the painter gains by, as measured. */
+  readonly most?: number;
 }
+
+/** How long pictures that nobody waits for may wait, in microseconds. */
+const PATIENCE = 1_000_000;
 
 interface Entry {
-  readonly shared: Promise<Shared>;
+  readonly shared: Promise<SharedPainter>;
   leases: number;
 }
 
 /**
- * One engine for all sessions: a painter per size, opened by the first who needs it, closed by the last who returns
- * it. Paint requests of one tick become one batch; calls of one painter follow each other.
+ * One net on one engine for all sessions: a painter per size, opened by the first who needs it, closed by the last who
+ * returns it. The engine's `Schedule` decides what is painted next, and what together.
  */
 export class Batcher {
+  /** Shared by all batchers of an engine. */
+  readonly schedule: Schedule;
   readonly #entries = new Map<string, Entry>();
+  readonly #most: number | undefined;
 
   /** @param open an engine's painter of one net. */
-  constructor(readonly open: (size: Size) => Promise<Painter>) {}
+  constructor(
+    readonly open: (size: Size) => Promise<Painter>,
+    { schedule = new Schedule(), most }: BatcherOptions = {},
+  ) {
+    this.schedule = schedule;
+    this.#most = most;
+  }
 
-  /** A painter for one size, to be disposed like one of one's own. Sides must be multiples of the net's stride. */
-  async lease(size: Size): Promise<Painter> {
+  /**
+   * A painter for one size, to be disposed like one of one's own. Sides must be multiples of the net's stride.
+   * @param owner to whose share of the engine it counts, such as a session with several looks; left out: its own.
+   */
+  async lease(size: Size, owner: object = {}): Promise<LeasedPainter> {
     const key = `${size.width}x${size.height}`;
     const entry = this.#entries.get(key) ?? this.#open(key, size);
     entry.leases++;
     try {
-      return lease(await entry.shared, () => this.#release(key, entry));
+      const asker = new Asker(await entry.shared, owner);
+      return lease(asker, this.schedule, () => this.#release(key, entry));
     } catch (error) {
       if (this.#entries.get(key) === entry) this.#entries.delete(key);
       throw error;
@@ -89,7 +64,7 @@ export class Batcher {
   }
 
   #open(key: string, size: Size): Entry {
-    const shared = this.open(size).then((painter) => new Shared(painter));
+    const shared = this.open(size).then((painter) => new SharedPainter(painter, this.#most));
     const entry = { shared, leases: 0 };
     this.#entries.set(key, entry);
     return entry;
@@ -98,24 +73,43 @@ export class Batcher {
   async #release(key: string, entry: Entry): Promise<void> {
     if (--entry.leases > 0) return;
     if (this.#entries.get(key) === entry) this.#entries.delete(key);
-    await (await entry.shared).close();
+    await (await entry.shared).painter[Symbol.asyncDispose]();
   }
 }
 
-function lease(shared: Shared, release: () => Promise<void>): Painter {
-  const me = {};
+function lease(asker: Asker, schedule: Schedule, release: () => Promise<void>): LeasedPainter {
+  const { shared } = asker;
+  const { painter } = shared;
+  const open = new Set<Promise<unknown>>();
   let returned: Promise<void> | undefined;
+  shared.askers.add(asker);
+  const give = async () => {
+    shared.askers.delete(asker);
+    // What is in line is painted yet.
+    await Promise.allSettled(open);
+    await release();
+  };
   return {
-    size: shared.painter.size,
-    bind: (style) => shared.painter.bind(style),
-    paint: (batch) =>
-      Promise.all(
+    size: painter.size,
+    bind: (style) => painter.bind(style),
+    paint(batch, { deadline, lapses } = { deadline: schedule.now() + PATIENCE, lapses: false }) {
+      const all = Promise.all(
         batch.map(
-          (job) => new Promise<Pixels>((resolve, reject) => shared.add(me, { ...job, resolve, reject })),
+          (job) =>
+            new Promise<Pixels>((resolve, reject) =>
+              schedule.add({ ...job, asker, deadline, lapses, resolve, reject }),
+            ),
         ),
-      ),
+      );
+      open.add(all);
+      all.then(
+        () => open.delete(all),
+        () => open.delete(all),
+      );
+      return all;
+    },
     [Symbol.asyncDispose]() {
-      returned ??= release();
+      returned ??= give();
       return returned;
     },
   };

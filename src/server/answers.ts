@@ -74,6 +74,7 @@ export const streamInfo = z
     input: inputInfo,
     look: lookState,
     cycle: cycle.optional(),
+    maxAge: count.describe('Milliseconds that a frame may be old when its turn to be painted comes.'),
     viewers: count,
     outputs: z.array(outputInfo),
     degraded: z.object({

@@ -4,6 +4,7 @@ import { inputRoutes, outputRoutes } from './api-in-out.js';
 import { lookRoutes } from './api-looks.js';
 import { finder, gone, params, tag } from './api-stream.js';
 import type { Parts } from './parts.js';
+import { streamSettings } from './protocol.js';
 import { type App, route } from './route.js';
 
 /** Streams: what there is, how it looks, what comes in and goes out. */
@@ -52,6 +53,20 @@ export function streamRoutes(app: App, { sessions, settings }: Pick<Parts, 'sess
     (c, { params: { stream } }) => {
       const there = sessions.find(stream) !== undefined;
       return c.json(sessions.open(stream).info(), there ? 200 : 201);
+    },
+  );
+  route(
+    app,
+    {
+      ...{ method: 'patch', path: '/api/streams/{stream}', role: 'admin', tag, params },
+      summary: 'Change settings of a stream: how old its frames may be',
+      body: { schema: streamSettings, maxBytes },
+      answers: { 200: { description: 'The stream as it is now.', schema: streamInfo } },
+    },
+    (c, { params: { stream }, body }) => {
+      const session = find(stream);
+      session.set(body);
+      return c.json(session.info());
     },
   );
   route(

@@ -130,8 +130,8 @@ function watchNumbers({ metrics, sessions, jobs, about, sockets = () => [], peer
   metrics.about(about);
   metrics.watchStreams(() =>
     sessions.list().map((session) => {
-      const { frames, degraded } = session.stats();
-      return { stream: session.name, ...frames, degraded: degraded.level };
+      const { frames, hitRate, degraded } = session.stats();
+      return { stream: session.name, ...frames, hitRate, degraded: degraded.level };
     }),
   );
   metrics.watch(() => {

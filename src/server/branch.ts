@@ -1,3 +1,4 @@
+import { Late } from '../errors.js';
 import { log } from '../log.js';
 import { paddedSize, type Size } from '../models/pixels.js';
 import type { Batcher } from '../pipeline/batcher.js';
@@ -7,7 +8,6 @@ import { Ladder, rungsOf } from '../pipeline/ladder.js';
 import { liveNow } from '../pipeline/live.js';
 import type { Look, Mood } from '../pipeline/look.js';
 import { Meter } from '../pipeline/meter.js';
-import { RateMeter } from '../pipeline/rate-meter.js';
 import { run } from '../pipeline/run.js';
 import type { FrameSink } from '../pipeline/sink.js';
 import type { Stage } from '../pipeline/stage.js';
@@ -16,6 +16,7 @@ import { Stylize } from '../pipeline/stages/stylize.js';
 import { Window } from '../pipeline/window.js';
 import { type EncoderParts, Encoders } from './encoders.js';
 import type { Palette } from './palette.js';
+import { Tally } from './tally.js';
 
 /** A model at work: its painters, and the weights that it paints styles with. */
 export interface Tier {
@@ -38,6 +39,18 @@ export interface BranchParts extends EncoderParts {
   readonly adapt: boolean;
 }
 
+/** How a branch is painted, as it stands at each frame. */
+export interface BranchOptions {
+  /** Called once for each frame that is painted, in order. */
+  readonly moodOf: (frame: Frame) => Mood;
+  /** How old a frame may be when its turn to be painted comes, in milliseconds. */
+  readonly maxAge: () => number;
+  /** To whose share of the engine it counts: all looks of a stream to the stream's. */
+  readonly owner: object;
+  /** Told when the work size changed under load. */
+  readonly onLoad?: () => void;
+}
+
 /** Frames of a source that comes at less than this are told apart from pauses, in milliseconds. */
 const LONGEST_INTERVAL = 200;
 /** Rounds to what nets like: multiples of 8 keep most strides without padding. */
@@ -49,11 +62,10 @@ export class Branch implements AsyncDisposable {
   /** Its paintings as packets, for viewers. */
   readonly encoders: Encoders;
   readonly paintMs = new Window();
-  readonly rate = new RateMeter();
-  /** Frames that went on to viewers, and those among them that an engine failed on: they went unpainted. */
-  readonly counts = { painted: 0, failed: 0 };
+  readonly tally: Tally;
   readonly #parts: BranchParts;
   readonly #tap: Tap;
+  readonly #options: BranchOptions;
   readonly #stop = new AbortController();
   readonly #ladder: Ladder;
   readonly #stylizes = new Map<Tier, Stylize>();
@@ -65,22 +77,15 @@ export class Branch implements AsyncDisposable {
   #look: Look | undefined;
   #warm: AsyncDisposable | undefined;
 
-  /**
-   * @param moodOf called once for each frame that is painted, in order.
-   * @param onLoad told when the work size changed under load.
-   */
-  constructor(
-    parts: BranchParts,
-    tap: Tap,
-    moodOf: (frame: Frame) => Mood,
-    readonly onLoad: () => void = () => {},
-  ) {
+  constructor(parts: BranchParts, tap: Tap, options: BranchOptions) {
     this.#parts = parts;
     this.#tap = tap;
+    this.#options = options;
+    this.tally = new Tally({ maxAge: options.maxAge, came: () => tap.taken });
     this.#tier = parts.tiers[0];
     this.encoders = new Encoders(this.painted, parts);
     this.#ladder = new Ladder(rungsOf(parts.tiers.map(({ cost }) => cost)));
-    this.#done = this.#run(moodOf);
+    this.#done = this.#run();
   }
 
   /** Frames that were replaced by a newer one before they could be painted. */
@@ -122,7 +127,8 @@ export class Branch implements AsyncDisposable {
       return this.#work;
     };
     const made = new Stylize({
-      open: (size) => tier.batcher.lease(size),
+      open: (size) => tier.batcher.lease(size, this.#options.owner),
+      due: (frame) => this.tally.due(frame),
       stride: tier.stride,
       look: () => this.#look!,
       work: { sizeFor, resample: this.#parts.resample },
@@ -132,11 +138,11 @@ export class Branch implements AsyncDisposable {
   }
 
   /** Paints as the next mood says, with the tier of the rung, or the first where that lacks a style. */
-  #paint(moodOf: (frame: Frame) => Mood): Stage {
+  #paint(): Stage {
     return {
       name: 'paint',
       run: async (frame) => {
-        const mood = moodOf(frame);
+        const mood = this.#options.moodOf(frame);
         const tier = this.#tier.palette.has(mood) ? this.#tier : this.#parts.tiers[0];
         this.#look = tier.palette.look(mood);
         return this.#stylize(tier).run(frame);
@@ -144,7 +150,7 @@ export class Branch implements AsyncDisposable {
     };
   }
 
-  async #run(moodOf: (frame: Frame) => Mood): Promise<void> {
+  async #run(): Promise<void> {
     const meter = new Meter((step, ms) => {
       if (step !== 'paint') return;
       this.paintMs.add(ms);
@@ -152,14 +158,13 @@ export class Branch implements AsyncDisposable {
     });
     const sink: FrameSink = {
       write: async (frame) => {
-        this.counts.painted++;
-        this.rate.add();
+        this.tally.handOn(frame);
         await this.painted.write(frame);
       },
       finish: () => this.painted.finish(),
       [Symbol.asyncDispose]: () => this.painted.finish(),
     };
-    const stages = [this.#tolerant(this.#paint(moodOf))];
+    const stages = [this.#tolerant(this.#paint())];
     try {
       await run({ source: this.#tap, stages, sink, signal: this.#stop.signal, meter });
     } catch (error) {
@@ -170,20 +175,29 @@ export class Branch implements AsyncDisposable {
     }
   }
 
-  /** Painting that lets a frame through as it came when the engine fails on it: a stream never stops for that. */
+  /**
+   * Painting that drops a frame whose turn came too late, and lets one through as it came when the engine fails on it:
+   * a stream never stops for that.
+   */
   #tolerant(stage: Stage): Stage {
     return {
       name: stage.name,
       run: async (frame) => {
         const began = performance.now();
+        let failed = false;
         try {
-          const painted = await stage.run(frame);
-          this.#pace(frame, performance.now() - began);
-          return painted;
+          return await stage.run(frame);
         } catch (error) {
-          this.counts.failed++;
+          if (error instanceof Late) {
+            this.tally.dropLate();
+            return undefined;
+          }
+          failed = true;
+          this.tally.counts.failed++;
           log.warn({ err: error }, 'a frame could not be painted');
           return frame.clone();
+        } finally {
+          if (!failed) this.#pace(frame, performance.now() - began);
         }
       },
     };
@@ -207,7 +221,7 @@ export class Branch implements AsyncDisposable {
       this.#scale = scale;
       this.#tier = tier;
       this.#work = this.#sizeAt(frame, scale);
-      this.onLoad();
+      this.#options.onLoad?.();
     } catch (error) {
       log.warn({ err: error }, 'the work size cannot be changed');
     }

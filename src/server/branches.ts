@@ -1,7 +1,7 @@
 import { LivebrushError, Overloaded } from '../errors.js';
 import type { Frame } from '../pipeline/frame.js';
 import { type Mood, mixOf } from '../pipeline/look.js';
-import { Branch, type BranchParts } from './branch.js';
+import { Branch, type BranchOptions, type BranchParts } from './branch.js';
 import { LINGER_MS } from './encoders.js';
 import type { Input } from './input.js';
 import type { OwnLook } from './own-look.js';
@@ -16,6 +16,8 @@ export interface BranchesOptions {
   readonly moodOf: (frame: Frame) => Mood;
   /** Different looks that may be painted at once. */
   readonly most: number;
+  /** How old a frame may be when its turn to be painted comes, in milliseconds, as it is set now. */
+  readonly maxAge: () => number;
   /** Whether the stream's own look is needed by more than viewers. */
   readonly keepMain: () => boolean;
   /** The work size of the stream's own look changed. */
@@ -31,7 +33,7 @@ export class Branches implements AsyncDisposable {
   readonly #options: BranchesOptions;
   readonly #branches = new Map<string, Branch>();
   /** Counts of the stream's own look, of branches that are over. */
-  readonly #past = { in: 0, painted: 0, busy: 0 };
+  readonly #past = { in: 0, painted: 0, onTime: 0, busy: 0, late: 0 };
   #closing: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -53,29 +55,34 @@ export class Branches implements AsyncDisposable {
   }
 
   /** Frames of the stream's own look so far, by what became of them. */
-  get counts(): { readonly in: number; readonly painted: number; readonly busy: number } {
+  get counts(): Readonly<Record<'in' | 'painted' | 'onTime' | 'busy' | 'late', number>> {
+    const past = this.#past;
     const { painting } = this;
+    if (!painting) return { ...past };
+    const { painted, onTime, late } = painting.tally.counts;
     return {
-      in: this.#past.in + (painting?.offered ?? 0),
-      painted: this.#past.painted + (painting?.counts.painted ?? 0),
-      busy: this.#past.busy + (painting?.dropped ?? 0),
+      in: past.in + painting.offered,
+      painted: past.painted + painted,
+      onTime: past.onTime + onTime,
+      busy: past.busy + painting.dropped,
+      late: past.late + late,
     };
   }
 
   /** How often the painter ran for each look that is being painted, by look. */
   painted(): Record<string, number> {
-    return Object.fromEntries([...this.#branches].map(([key, { counts }]) => [key, counts.painted]));
+    return Object.fromEntries([...this.#branches].map(([key, { tally }]) => [key, tally.counts.painted]));
   }
 
   /** The branch of the stream's own look, painting from now on. */
   main(): Branch {
-    const { parts, input, moodOf, onLoad } = this.#options;
-    return this.#branches.get(MAIN) ?? this.#grow(MAIN, () => new Branch(parts, input.tap(), moodOf, onLoad));
+    const { moodOf, onLoad } = this.#options;
+    return this.#branches.get(MAIN) ?? this.#grow(MAIN, { moodOf, onLoad });
   }
 
   /** The branch of a viewer's own look, shared by all who want the same. @throws NotFound (style), Overloaded. */
   async own(own: OwnLook): Promise<Branch> {
-    const { parts, input, opening, most } = this.#options;
+    const { opening, most } = this.#options;
     const mood: Mood = {
       ...opening,
       ...(own.mix ? { mix: mixOf(own.mix) } : {}),
@@ -91,7 +98,7 @@ export class Branches implements AsyncDisposable {
         hint: 'Watch it without a look of your own.',
         retryAfterS: 10,
       });
-    return this.#grow(key, () => new Branch(parts, input.tap(), () => mood));
+    return this.#grow(key, { moodOf: () => mood });
   }
 
   /** Readies styles for every model; a lighter one may lack some, and is not used for those. @throws NotFound */
@@ -108,9 +115,11 @@ export class Branches implements AsyncDisposable {
     this.#closing.unref();
   }
 
-  #grow(key: string, make: () => Branch): Branch {
+  #grow(key: string, look: Pick<BranchOptions, 'moodOf' | 'onLoad'>): Branch {
     if (this.#closed) throw new LivebrushError('This stream is closed.');
-    const branch = make();
+    const { parts, input, maxAge } = this.#options;
+    // One owner for all: a stream with many looks has no larger share of the engine than one with a single look.
+    const branch = new Branch(parts, input.tap(), { ...look, maxAge, owner: this });
     this.#branches.set(key, branch);
     return branch;
   }
@@ -126,10 +135,13 @@ export class Branches implements AsyncDisposable {
   }
 
   #remember(branch: Branch): void {
+    const { painted, onTime, late } = branch.tally.counts;
     this.#past.in += branch.offered;
-    this.#past.painted += branch.counts.painted;
+    this.#past.painted += painted;
+    this.#past.onTime += onTime;
+    this.#past.late += late;
     // What was on its way when the branch ended is shown to nobody.
-    this.#past.busy += branch.offered - branch.counts.painted;
+    this.#past.busy += branch.offered - painted - late;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -128,6 +128,13 @@ class Control {
         this.#send({ type: 'accepted', id: await session.change(change, id) });
         return;
       }
+      case 'set': {
+        this.#assertAdmin();
+        const { type: _, id, ...settings } = message;
+        session.set(settings);
+        if (id) this.#send({ type: 'accepted', id });
+        return;
+      }
       case 'cancel':
         this.#assertAdmin();
         if (session.cancel(message.id)) this.#send({ type: 'accepted', id: message.id });

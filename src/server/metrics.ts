@@ -23,6 +23,10 @@ export interface StreamCounts {
   readonly stream: string;
   readonly in: number;
   readonly painted: number;
+  /** Of those, frames that were handed on before they were too old. */
+  readonly onTime: number;
+  /** Of the frames that came over the last seconds, the share that was; null: none came. */
+  readonly hitRate: number | null;
   readonly dropped: Readonly<Record<string, number>>;
   /** How far the painter has stepped down. */
   readonly degraded: number;
@@ -39,7 +43,9 @@ export class Metrics {
   readonly #last = new Map<string, StreamCounts>();
   readonly #in: Counter<'stream'>;
   readonly #out: Counter<'stream'>;
+  readonly #onTime: Counter<'stream'>;
   readonly #dropped: Counter<'stream' | 'reason'>;
+  readonly #hitRate: Gauge<'stream'>;
   readonly #degraded: Gauge<'stream'>;
   #streams: () => readonly StreamCounts[] = () => [];
 
@@ -62,6 +68,11 @@ export class Metrics {
     });
     this.#in = counter('livebrush_frames_in_total', 'Frames that came.', ['stream']);
     this.#out = counter('livebrush_frames_out_total', 'Frames that were painted.', ['stream']);
+    this.#onTime = counter(
+      'livebrush_frames_on_time_total',
+      'Frames that were painted and handed on within their maxAge.',
+      ['stream'],
+    );
     this.#dropped = counter('livebrush_frames_dropped_total', 'Frames that were not painted.', [
       'stream',
       'reason',
@@ -79,6 +90,14 @@ export class Metrics {
         labelNames: ['stream'],
       },
       collect: () => this.#collect(),
+    });
+    this.#hitRate = new Gauge({
+      ...gauge,
+      ...{
+        name: 'livebrush_hit_ratio',
+        help: 'Share of the frames of the last seconds that were handed on within their maxAge.',
+        labelNames: ['stream'],
+      },
     });
     this.#engine = new Gauge({
       ...gauge,
@@ -153,6 +172,9 @@ export class Metrics {
     const more = (value: number, old = 0) => (value >= old ? value - old : value);
     this.#in.inc({ stream }, more(counts.in, before?.in));
     this.#out.inc({ stream }, more(counts.painted, before?.painted));
+    this.#onTime.inc({ stream }, more(counts.onTime, before?.onTime));
+    if (counts.hitRate === null) this.#hitRate.remove({ stream });
+    else this.#hitRate.set({ stream }, counts.hitRate);
     for (const [reason, value] of Object.entries(counts.dropped))
       this.#dropped.inc({ stream, reason }, more(value, before?.dropped[reason]));
     this.#degraded.set({ stream }, counts.degraded);
@@ -162,7 +184,8 @@ export class Metrics {
   #forget(stream: string): void {
     for (const reason of Object.keys(this.#last.get(stream)?.dropped ?? {}))
       this.#dropped.remove({ stream, reason });
-    for (const metric of [this.#in, this.#out, this.#degraded]) metric.remove({ stream });
+    const all = [this.#in, this.#out, this.#onTime, this.#hitRate, this.#degraded];
+    for (const metric of all) metric.remove({ stream });
     this.#last.delete(stream);
   }
 

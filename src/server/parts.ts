@@ -16,6 +16,7 @@ import type {
   ServerMessage,
   Stats,
   StreamInfo,
+  StreamSettings,
 } from './protocol.js';
 import type { Recordings } from './recordings.js';
 import type { Settings } from './settings.js';
@@ -28,6 +29,7 @@ export interface StreamSession {
   readonly name: string;
   /** Resolves to the change's id once its styles are at hand. @throws NotFound, BadInput */
   change(change: Change, id?: string): Promise<string>;
+  set(settings: StreamSettings): void;
   info(): StreamInfo;
   stats(): Stats;
   on(listen: (message: ServerMessage) => void): Disposable;

@@ -81,6 +81,24 @@ export type ChangeInput = z.input<typeof change>;
 /** Chosen by the client; comes back in every answer to its message. */
 const id = z.string().min(1).max(64);
 
+/** The oldest that a frame may be allowed to be, in milliseconds, and the youngest. */
+export const MAX_AGE = [20, 10_000] as const;
+
+/** Settings of a stream beside its look; what is not named stays. */
+const set = {
+  /**
+   * How old a frame may be when its turn to be painted comes, in milliseconds from its arrival here: an older one is
+   * dropped as `late`, and the newest is next. Streams with less to spare are painted first.
+   */
+  maxAge: z.number().min(MAX_AGE[0]).max(MAX_AGE[1]).optional(),
+};
+const anySetting = ({ maxAge }: Record<string, unknown>) => maxAge !== undefined;
+const NO_SETTING = 'sets nothing: it names no maxAge';
+
+/** Settings of a stream, as the REST API takes them. */
+export const streamSettings = z.strictObject(set).refine(anySetting, NO_SETTING);
+export type StreamSettings = z.infer<typeof streamSettings>;
+
 const changeMessage = z
   .strictObject({ type: z.literal('change'), id: id.optional(), ...changed })
   .refine(something, NOTHING)
@@ -92,6 +110,8 @@ export const clientMessage = z.discriminatedUnion('type', [
   /** The first message, where a token is needed: browsers cannot put one into the handshake. */
   z.strictObject({ type: z.literal('auth'), token: z.string().min(1).max(512) }),
   changeMessage,
+  /** Changes settings of the stream, for everyone and at once; `stream` then tells of it. */
+  z.strictObject({ type: z.literal('set'), id: id.optional(), ...set }).refine(anySetting, NO_SETTING),
   /** Takes back a change that still waits for its frame. */
   z.strictObject({ type: z.literal('cancel'), id }),
   /** Whether to send `stats` once a second. */
@@ -138,6 +158,8 @@ export interface StreamInfo {
   readonly input: InputInfo;
   readonly look: LookState;
   readonly cycle?: Cycle;
+  /** How old a frame may be when its turn to be painted comes, in milliseconds. */
+  readonly maxAge: number;
   readonly viewers: number;
   readonly outputs: readonly OutputInfo[];
   /** What is painted at, and whether that is less than wished. */
@@ -176,12 +198,18 @@ export interface Stats {
   readonly stages: Readonly<Record<string, Timing>>;
   /** From a frame's arrival here to its packets' leaving, in milliseconds. */
   readonly latency: Timing;
-  /** Frames so far, by what became of them. `in` is the sum of `painted` and all of `dropped`, and what is on its way. */
+  /**
+   * Frames so far, by what became of them. `in` is the sum of `painted` and all of `dropped`, and what is on its way;
+   * `onTime` are those of `painted` that were handed on before they were older than `maxAge`.
+   */
   readonly frames: {
     readonly in: number;
     readonly painted: number;
+    readonly onTime: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
+  /** Of the frames that came to be painted over the last seconds, the share handed on in time; null: none came. */
+  readonly hitRate: number | null;
   /** Bits a second that the shared encoders aim at. */
   readonly bitrate: number;
   readonly degraded: Degraded;

@@ -24,6 +24,7 @@ import type {
   ServerMessage,
   Stats,
   StreamInfo,
+  StreamSettings,
 } from './protocol.js';
 
 /** What sessions share: the painter, the styles, and what the server lets them do. */
@@ -42,6 +43,8 @@ export interface SessionParts {
   readonly admitViewer?: () => void;
   /** Different looks that one stream may be painted in at once. */
   readonly maxLooks: number;
+  /** How old a frame may be when its turn to be painted comes, in milliseconds, until a stream is set otherwise. */
+  readonly maxAge: number;
 }
 
 type Listen = (message: ServerMessage) => void;
@@ -60,11 +63,13 @@ export class Session implements AsyncDisposable {
   readonly #branches: Branches;
   readonly #listeners = new Set<Listen>();
   readonly #idle: NodeJS.Timeout;
+  #maxAge: number;
   #closed = false;
 
   constructor(name: string, parts: SessionParts) {
     this.name = name;
     this.#parts = parts;
+    this.#maxAge = parts.maxAge;
     this.#performance = new Performance(parts.opening, (applied) => this.#applied(applied));
     this.#input = new Input({
       card: parts.card,
@@ -76,6 +81,7 @@ export class Session implements AsyncDisposable {
     this.#branches = new Branches({
       ...{ parts: parts.branch, input: this.#input, opening: parts.opening, most: parts.maxLooks },
       moodOf: (frame) => this.#performance.next(frame),
+      maxAge: () => this.#maxAge,
       keepMain: () => this.#outputs.paint,
       onLoad: () => this.#load(),
       onChange: () => this.#changed(),
@@ -165,6 +171,13 @@ export class Session implements AsyncDisposable {
     return this.#performance.cancel(id);
   }
 
+  /** Changes settings of the stream, from the next frame on. */
+  set({ maxAge }: StreamSettings): void {
+    if (maxAge === undefined || maxAge === this.#maxAge) return;
+    this.#maxAge = maxAge;
+    this.#changed();
+  }
+
   /** What was played since a time of the live clock, or all of it, as a cue list. */
   cues(from = 0): Cue[] {
     return this.#performance.cues(from);
@@ -227,6 +240,7 @@ export class Session implements AsyncDisposable {
       input: this.#input.info,
       look: this.look,
       ...(cycle ? { cycle: { styles: [...cycle.styles], everyFrames: cycle.everyFrames } } : {}),
+      maxAge: this.#maxAge,
       viewers: this.viewers,
       outputs: this.#outputs.list,
       degraded: this.#degraded(),
@@ -236,7 +250,8 @@ export class Session implements AsyncDisposable {
   stats(): Stats {
     const branch = this.#branches.painting;
     const { decodeMs } = this.#input;
-    const { in: came, painted, busy } = this.#branches.counts;
+    const { in: came, painted, onTime, busy, late } = this.#branches.counts;
+    const hitRate = branch?.tally.hitRate;
     const { disordered } = this.#input.counts;
     const { replaced } = this.#input;
     return {
@@ -244,7 +259,7 @@ export class Session implements AsyncDisposable {
       frame: Math.max(0, this.#performance.frame),
       timestamp: this.#performance.timestamp,
       input: this.#input.info,
-      fps: Number((branch?.rate.rate ?? 0).toFixed(1)),
+      fps: Number((branch?.tally.rate.rate ?? 0).toFixed(1)),
       viewers: this.viewers,
       stages: {
         ...(decodeMs === undefined ? {} : { decode: { p50: decodeMs, p95: decodeMs } }),
@@ -254,8 +269,10 @@ export class Session implements AsyncDisposable {
       frames: {
         in: came + disordered + replaced,
         painted,
-        dropped: { busy, disordered, replaced },
+        onTime,
+        dropped: { busy, late, disordered, replaced },
       },
+      hitRate: hitRate === undefined ? null : Number(hitRate.toFixed(3)),
       bitrate: branch?.encoders.bitrate ?? 0,
       degraded: this.#degraded(),
       outputs: this.#outputs.list,

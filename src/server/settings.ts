@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { STREAM_NAME } from './protocol.js';
+import { MAX_AGE, STREAM_NAME } from './protocol.js';
 
 /**
  * Every setting of the server: its default, its bounds and what it does, in one place. The commented `livebrush.yaml`,
@@ -16,6 +16,7 @@ const tokens = z.array(token).max(100).default([]);
 const folder = z.string().max(1000).default('');
 const unit = z.number().min(0).max(1);
 const side = z.int().min(64).max(4096);
+const maxAge = z.number().min(MAX_AGE[0]).max(MAX_AGE[1]);
 
 const listen = z.strictObject({
   host: z
@@ -106,6 +107,9 @@ const paint = z.strictObject({
     .boolean()
     .default(true)
     .describe('Whether to paint smaller pictures while the machine cannot keep up.'),
+  maxAge: maxAge
+    .default(250)
+    .describe('Milliseconds that a live frame may be old when its turn to be painted comes; older ones go.'),
 });
 
 const urls = z.strictObject({
@@ -175,6 +179,7 @@ const stream = z.strictObject({
   input: streamInput.optional(),
   style: paint.shape.style.removeDefault().optional(),
   strength: unit.optional(),
+  maxAge: maxAge.optional(),
 });
 
 /** The whole of it. */

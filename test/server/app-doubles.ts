@@ -10,7 +10,7 @@ import { Jobs, type JobsOptions } from '../../src/server/jobs.js';
 import { MediaFiles } from '../../src/server/media-files.js';
 import { Metrics } from '../../src/server/metrics.js';
 import type { Parts, StreamSession, StreamSessions } from '../../src/server/parts.js';
-import type { Change, StreamInfo } from '../../src/server/protocol.js';
+import type { Change, StreamInfo, StreamSettings } from '../../src/server/protocol.js';
 import { Recordings } from '../../src/server/recordings.js';
 import { type SettingsInput, settings as schema } from '../../src/server/settings.js';
 import type { Styles } from '../../src/server/styles.js';
@@ -35,6 +35,7 @@ const info = (name: string): StreamInfo => ({
   live: false,
   input: { kind: 'card', width: 64, height: 48, fps: 0, bitrate: 0 },
   look: { mix: [{ style: 'wave', weight: 1 }], strength: 1, keepColor: 0, steady: 0, show: 'paint' },
+  maxAge: 250,
   viewers: 0,
   outputs: [],
   degraded: { level: 0, width: 64, height: 48, model: 'tiny' },
@@ -50,10 +51,15 @@ export class FakeSession implements StreamSession {
     this.changes.push(change);
     return `change-${this.changes.length}`;
   }
-  info = () => info(this.name);
+  maxAge = 250;
+  set({ maxAge }: StreamSettings) {
+    if (maxAge !== undefined) this.maxAge = maxAge;
+  }
+  info = () => ({ ...info(this.name), maxAge: this.maxAge });
   stats = () =>
     ({
-      frames: { in: 10, painted: 7, dropped: { newer: 3 } },
+      frames: { in: 10, painted: 7, onTime: 6, dropped: { newer: 3 } },
+      hitRate: 0.6,
       degraded: { level: 0 },
     }) as unknown as ReturnType<StreamSession['stats']>;
   on = () => ({ [Symbol.dispose]() {} });

@@ -60,6 +60,7 @@ const table: Readonly<Record<string, readonly string[]>> = {
     'GET /api/recordings/:id/file',
     'GET /api/uploads',
     'GET /metrics',
+    'PATCH /api/streams/:stream',
     'PATCH /api/streams/:stream/look',
     'POST /api/jobs',
     'POST /api/streams/:stream/outputs',
@@ -176,6 +177,16 @@ describe('the API', () => {
     expect((await send('PATCH', '/api/streams/none/look', { style: 'wave' })).status).toBe(404);
   });
 
+  it('sets how old the frames of a stream may be, within bounds', async () => {
+    const { ask, send } = asked();
+    const set = await send('PATCH', '/api/streams/demo', { maxAge: 120 });
+    expect([set.status, await set.json()]).toMatchObject([200, { name: 'demo', maxAge: 120 }]);
+    expect(await (await ask('/api/streams/demo')).json()).toMatchObject({ maxAge: 120 });
+    for (const body of [{}, { maxAge: 19 }, { maxAge: 10_001 }, { maxAge: null }, { maxAge: 120, fps: 1 }])
+      expect((await send('PATCH', '/api/streams/demo', body)).status).toBe(400);
+    expect((await send('PATCH', '/api/streams/none', { maxAge: 120 })).status).toBe(404);
+  });
+
   it('refuses what is no JSON, and more of it than is allowed', async () => {
     const { ask } = asked({ settings: { limits: { jsonBytes: 2000 } } });
     const patch = (body: string, type = 'application/json') =>
@@ -238,6 +249,8 @@ describe('the API', () => {
     const text = await (await ask('/metrics')).text();
     expect(text).toContain('livebrush_frames_in_total{stream="demo"} 10');
     expect(text).toContain('livebrush_frames_out_total{stream="demo"} 7');
+    expect(text).toContain('livebrush_frames_on_time_total{stream="demo"} 6');
+    expect(text).toContain('livebrush_hit_ratio{stream="demo"} 0.6');
     expect(text).toContain('livebrush_frames_dropped_total{stream="demo",reason="newer"} 3');
     expect(text).toContain('livebrush_sessions{kind="streams"} 1');
     expect(text).toContain('livebrush_engine_info{version="1.2.3",engine="identity",model="tiny"} 1');

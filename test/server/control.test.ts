@@ -95,6 +95,30 @@ describe('the control socket', () => {
     expect(of('error')[0]).toMatchObject({ id: 'later', code: 'not-found' });
   });
 
+  it('sets how old frames may be, tells everyone, and refuses what is out of bounds', async () => {
+    const [one, two] = [await connect(), await connect()];
+    await until(() => two.of('hello').length === 1 && one.of('hello').length === 1, 'the greetings');
+    one.say({ type: 'set', id: 's1', maxAge: 80 });
+    await until(() => one.of('accepted').length === 1 && two.of('stream').length > 0, 'the acceptance');
+    expect(two.of('stream').at(-1)?.stream.maxAge).toBe(80);
+    expect(sessions.open('stage').info().maxAge).toBe(80);
+    for (const wrong of [{}, { maxAge: 0 }, { maxAge: 1e9 }, { maxAge: '80' }, { maxAge: 80, other: 1 }])
+      one.say({ type: 'set', id: 's2', ...wrong });
+    await until(() => one.of('error').length === 5, 'the refusals');
+    expect(one.of('error').every(({ id, code }) => id === 's2' && code === 'bad-request')).toBe(true);
+    expect(sessions.open('stage').info().maxAge).toBe(80);
+  });
+
+  it('lets nobody but an admin set anything', async () => {
+    sessions.open('stage');
+    role = 'read';
+    const { say, of } = await connect();
+    await until(() => of('hello').length === 1, 'the greeting');
+    say({ type: 'set', id: 's', maxAge: 80 });
+    await until(() => of('error').length === 1, 'the refusal');
+    expect(of('error')[0]).toMatchObject({ id: 's', code: 'denied' });
+  });
+
   it('answers a ping with the clock, and sends statistics while asked to', async () => {
     const { say, of } = await connect();
     say({ type: 'ping', id: 'p' });

@@ -87,6 +87,13 @@ describe('settings', () => {
     });
   });
 
+  it('hold how old live frames may be, for all and for one stream, within bounds', async () => {
+    expect((await load({})).paint.maxAge).toBe(250);
+    const set = await load({ files: [file('paint: {maxAge: 100}\nstreams: {stage: {maxAge: 60}}')] });
+    expect([set.paint.maxAge, set.streams.stage?.maxAge]).toEqual([100, 60]);
+    await expect(load({ inline: ['paint.maxAge=5'] })).rejects.toThrow(/paint\.maxAge/);
+  });
+
   it('merge streams of several files by name', async () => {
     const files = [file('streams: {a: {style: wave}, b: {}}'), file('streams: {b: {strength: 0.5}}')];
     expect((await load({ files })).streams).toEqual({ a: { style: 'wave' }, b: { strength: 0.5 } });

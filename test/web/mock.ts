@@ -142,6 +142,7 @@ export class Mock {
         bitrate: 3.1e6,
         keyIntervalMs: 2000,
       },
+      maxAge: 250,
       degraded: { level: 0, width: 640, height: 360, model: 'fast' },
     };
   }
@@ -161,7 +162,11 @@ export class Mock {
         encode: timing(5),
       },
       latency: timing(52),
-      frames: { in: this.#frame + 20, painted: this.#frame, dropped: { late: Math.floor(this.#frame / 60) } },
+      frames: {
+        ...{ in: this.#frame + 20, painted: this.#frame, onTime: this.#frame },
+        dropped: { late: Math.floor(this.#frame / 60) },
+      },
+      hitRate: 0.97,
       bitrate: 2.4e6,
       degraded: this.#stream().degraded,
       outputs: this.#outputs,

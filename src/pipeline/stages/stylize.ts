@@ -1,6 +1,7 @@
-import type { Bound, Painter } from '../../models/engine.js';
+import type { Bound } from '../../models/engine.js';
 import { blank, cropTo, type Pixels, paddedSize, padReflect, type Size } from '../../models/pixels.js';
 import type { Weights } from '../../models/weights.js';
+import type { Due, LeasedPainter } from '../batcher.js';
 import type { Frame } from '../frame.js';
 import type { Look } from '../look.js';
 import type { Stage } from '../stage.js';
@@ -11,10 +12,12 @@ import { Steady } from './steady.js';
 /** What a stylize stage paints with. */
 export interface StylizeOptions {
   /** Opens a painter for a size whose sides are multiples of `stride`: `Batcher.lease`. */
-  readonly open: (size: Size) => Promise<Painter>;
+  readonly open: (size: Size) => Promise<LeasedPainter>;
   readonly stride: number;
   /** Asked once for each frame, in order. */
   readonly look: (frame: Frame) => Look;
+  /** When a frame is wanted; left out: whenever its turn comes. */
+  readonly due?: (frame: Frame) => Due;
   /** At which size to paint a frame of a given size; the painting is then scaled back. Its own if left out. */
   readonly work?: { readonly sizeFor: (frame: Size) => Size; readonly resample: Resample };
 }
@@ -28,7 +31,7 @@ const BOUND = 3;
 class Easel {
   readonly #bound = new Map<Weights, Promise<Bound>>();
 
-  constructor(readonly painter: Painter) {}
+  constructor(readonly painter: LeasedPainter) {}
 
   /** Binds once per style; the style unused for longest makes room. Only called while nothing is painted. */
   async bound(weights: Weights): Promise<Bound> {
@@ -65,25 +68,27 @@ export class Stylize implements Stage, AsyncDisposable {
     this.#options = options;
   }
 
+  /** @throws Late where the frame lapsed before its turn came; whatever the painter throws. */
   async run(frame: Frame): Promise<Frame> {
-    const { work, look: lookAt } = this.#options;
+    const { work, look: lookAt, due } = this.#options;
     const look = lookAt(frame);
     if (look.show === 'blackout') return frame.with(blank(frame));
     if (look.strength === 0 || look.show === 'bypass') return frame.clone();
     const size = work?.sizeFor(frame) ?? frame;
     const other = work && !sameSize(frame, size);
-    const painted = await this.#paint(other ? await work.resample(frame, size) : frame, look.weights);
+    const picture = other ? await work.resample(frame, size) : frame;
+    const painted = await this.#paint(picture, look.weights, due?.(frame));
     const fresh = other ? await work.resample(painted, frame) : painted;
     const painting = this.#steady.run(frame, fresh, look.weights, look.steady);
     const plain = look.strength === 1 && look.keepColor === 0;
     return frame.with(plain ? painting : blend(frame, painting, look));
   }
 
-  async #paint(picture: Pixels, weights: Weights): Promise<Pixels> {
+  async #paint(picture: Pixels, weights: Weights, due: Due | undefined): Promise<Pixels> {
     const size = paddedSize(picture, this.#options.stride, LEAST_SIDE);
     const easel = await this.#for(size);
     const style = await easel.bound(weights);
-    const [painted] = await easel.painter.paint([{ pixels: padReflect(picture, size), style }]);
+    const [painted] = await easel.painter.paint([{ pixels: padReflect(picture, size), style }], due);
     return cropTo(painted!, picture);
   }
 

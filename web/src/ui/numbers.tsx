@@ -28,9 +28,14 @@ function Figure({ label, value }: { label: string; value: string }) {
 
 const DASH = '–';
 
+const REASONS = ['busy', 'late', 'disordered', 'replaced'] as const;
+const isReason = (why: string): why is (typeof REASONS)[number] =>
+  (REASONS as readonly string[]).includes(why);
+
 /** How many frames were dropped, and why. */
-const dropped = (why: string, n: number) =>
-  why === 'busy' || why === 'disordered' || why === 'replaced' ? t(`drop.${why}`, { n }) : `${why} ${n}`;
+const dropped = (why: string, n: number) => (isReason(why) ? t(`drop.${why}`, { n }) : `${why} ${n}`);
+
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.995 && share > 0.005 ? 1 : 0)} %`;
 
 function Figures() {
   const stats = useCell(state.stats);
@@ -49,6 +54,10 @@ function Figures() {
         value={
           stats ? `${stats.frames.painted.toLocaleString()} / ${stats.frames.in.toLocaleString()}` : DASH
         }
+      />
+      <Figure
+        label={t('numbers.onTime')}
+        value={typeof stats?.hitRate === 'number' ? percent(stats.hitRate) : DASH}
       />
       <Figure
         label={t('numbers.drops')}
