@@ -1,6 +1,7 @@
 import { inputsOf, type NetSpec, type Node, type NodeOf, nodesFor, type Param } from '../net.js';
 import type { Size } from '../pixels.js';
-import type { Tensor, Weights } from '../weights.js';
+import type { Tensor } from '../weights.js';
+import type { Lowered } from './lowered.js';
 import {
   type Axis,
   axisOf,
@@ -40,19 +41,6 @@ export type CellNode = {
   [K in keyof CellOps]: CellOps[K] & { readonly op: K; readonly out: string };
 }[keyof CellOps];
 export type CellNodeOf<K extends keyof CellOps> = Extract<CellNode, { op: K }>;
-
-/** A net with its full-size layers at half size and less, exactly: what it computes differs by rounding alone. */
-export interface HalfResolution {
-  readonly nodes: readonly (Node | CellNode)[];
-  /** Params as the folded graph wants them. */
-  readonly params: Readonly<Record<string, Param>>;
-  /** Shape of each tensor, in cells where it is folded. */
-  readonly shapes: ReadonlyMap<string, Shape>;
-  /** Names of the net's outputs; each is a plain tensor. */
-  readonly outputs: Readonly<Record<string, string>>;
-  /** The same weights as the folded graph wants them; those that it does not fold are passed on. */
-  fold(weights: Weights): Weights;
-}
 
 /** A layer of so few channels leaves most of a vector empty. */
 const FEW_CHANNELS = 4;
@@ -233,13 +221,14 @@ class Folder {
 }
 
 /**
- * The part of a net that some outputs need, folded for pictures of one size; undefined where nothing of it gains.
+ * The part of a net that some outputs need with its full-size layers at half size and less, for pictures of one size;
+ * undefined where nothing of it gains.
  */
 export function halfResolution(
   net: NetSpec,
   outputs: readonly string[],
   size: Size,
-): HalfResolution | undefined {
+): Lowered<Node | CellNode> | undefined {
   const shapes = shapesOf(net, size);
   const folder = new Folder(net, shapes, nodesFor(net, outputs));
   for (const node of folder.source) folder.step(node);

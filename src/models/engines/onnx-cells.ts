@@ -7,10 +7,7 @@ import { type Folding, type Phases, paddedCells } from './phases.js';
 
 const { int, float, text, ints } = attribute;
 
-const reshaped = (graph: GraphWriter, x: string, shape: readonly number[], out: string) =>
-  graph.node('Reshape', [x, graph.integers(shape)], out);
-
-/** A tensor in cells that is about to be padded. */
+export /** A tensor in cells that is about to be padded. */
 interface Cells {
   readonly name: string;
   /** Channels of the picture. */
@@ -20,10 +17,14 @@ interface Cells {
   readonly phases: Phases;
 }
 
-type Padding = NonNullable<ReturnType<typeof paddedCells>>;
+export type Padding = NonNullable<ReturnType<typeof paddedCells>>;
 
 /** `edge` or `reflect` where all phases are padded alike by what ONNX calls so. */
-function modeOf(rows: Padding, columns: Padding, { height, width }: Cells): 'edge' | 'reflect' | undefined {
+export function modeOf(
+  rows: Padding,
+  columns: Padding,
+  { height, width }: Pick<Cells, 'height' | 'width'>,
+): 'edge' | 'reflect' | undefined {
   const follows = ({ sources, before }: Padding, source: (i: number) => number) =>
     sources.every((row) => row.every((cell, place) => cell === source(place - before)));
   const edge = (n: number) => (i: number) => Math.min(n - 1, Math.max(0, i));
@@ -55,7 +56,7 @@ function besides(
 /** Pads where phases differ in what stands beyond the border: columns are put beside, rows gathered. */
 function padEach(graph: GraphWriter, cells: Cells, rows: Padding, columns: Padding, out: string): string {
   const { channels, height, width, phases } = cells;
-  let x = reshaped(graph, cells.name, [channels, phases.x, phases.y * height, width], `${out}/columns`);
+  let x = graph.reshape(cells.name, [channels, phases.x, phases.y * height, width], `${out}/columns`);
   const left = columns.sources.map((row) => row.slice(0, columns.before));
   const right = columns.sources.map((row) => row.slice(row.length - columns.after));
   const sides = [
@@ -68,10 +69,11 @@ function padEach(graph: GraphWriter, cells: Cells, rows: Padding, columns: Paddi
   x = graph.node('Gather', [x, graph.integers(places)], `${out}/rows`, [int('axis', 2)]);
   const padded = (n: number, { before, after }: Padding) => before + n + after;
   const shape = [1, channels * phases.x * phases.y, padded(height, rows), padded(width, columns)];
-  return reshaped(graph, x, shape, out);
+  return graph.reshape(x, shape, out);
 }
 
-function padCells(graph: GraphWriter, name: string, folding: Folding, out: string): string {
+/** Adds the padding of a folded convolution to a tensor in cells. */
+export function padCells(graph: GraphWriter, name: string, folding: Folding, out: string): string {
   const [count, height, width] = graph.shapes.get(name)! as [number, number, number];
   const phases = folding.from;
   const cells: Cells = { name, channels: count / phases.x / phases.y, height, width, phases };
@@ -84,7 +86,7 @@ function padCells(graph: GraphWriter, name: string, folding: Folding, out: strin
 }
 
 /** What one step of a byte is worth. */
-const byteScale = (graph: GraphWriter) => graph.number(1 / 255);
+export const byteScale = (graph: GraphWriter) => graph.number(1 / 255);
 
 type CellTable = {
   readonly [K in keyof CellOps]: (node: CellNodeOf<K>, graph: GraphWriter) => unknown;
@@ -104,12 +106,12 @@ const steps: CellTable = {
     const { in: input, out, phases, epsilon } = node;
     const [count, height, width] = graph.shapes.get(input)! as [number, number, number];
     const each = phases.x * phases.y;
-    const together = reshaped(graph, input, [1, count / each, each * height, width], `${out}/together`);
+    const together = graph.reshape(input, [1, count / each, each * height, width], `${out}/together`);
     const params = normParams(node, count / each, graph);
     const normed = graph.node('InstanceNormalization', [together, ...params], `${out}/normed`, [
       float('epsilon', epsilon),
     ]);
-    reshaped(graph, normed, [1, count, height, width], out);
+    graph.reshape(normed, [1, count, height, width], out);
   },
   quantize: ({ in: input, out }, graph) => {
     graph.node('QuantizeLinear', [input, byteScale(graph)], out);
@@ -119,11 +121,11 @@ const steps: CellTable = {
     const [count, height, width] = graph.shapes.get(input)! as [number, number, number];
     const channels = count / x / y;
     const part = (name: string) => `${out}/${name}`;
-    const columns = reshaped(graph, input, [channels, x, y * height * width], part('columns'));
+    const columns = graph.reshape(input, [channels, x, y * height * width], part('columns'));
     const wide = graph.node('Transpose', [columns], part('wide'), [ints('perm', [0, 2, 1])]);
-    const rows = reshaped(graph, wide, [channels, y, height, width * x], part('rows'));
+    const rows = graph.reshape(wide, [channels, y, height, width * x], part('rows'));
     const high = graph.node('Transpose', [rows], part('high'), [ints('perm', [0, 2, 1, 3])]);
-    reshaped(graph, high, [1, channels, height * y, width * x], out);
+    graph.reshape(high, [1, channels, height * y, width * x], out);
   },
 };
 

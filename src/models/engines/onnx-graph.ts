@@ -2,7 +2,9 @@ import { BadInput } from '../../errors.js';
 import { apply, type NetSpec, nodesFor } from '../net.js';
 import type { Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
-import type { HalfResolution } from './half-resolution.js';
+import type { AnyNode } from './blocked.js';
+import type { Lowered } from './lowered.js';
+import { applyBlock, isBlockNode } from './onnx-blocks.js';
 import { applyCell, isCellNode } from './onnx-cells.js';
 import { onnxOps } from './onnx-ops.js';
 import { elementType, encodeModel, type OnnxGraph } from './onnx-proto.js';
@@ -17,8 +19,8 @@ export interface GraphOptions {
   readonly constants: Weights;
   /** Size of the pictures, if it is always the same. */
   readonly size?: Size;
-  /** The net folded for the same outputs and size; constants are folded here, inputs by whoever feeds them. */
-  readonly folded?: HalfResolution;
+  /** The net for the same outputs and size, rewritten; constants are folded here, inputs by whoever feeds them. */
+  readonly lowered?: Lowered<AnyNode>;
 }
 
 const any: Size = { width: 0, height: 0 };
@@ -28,20 +30,21 @@ const any: Size = { width: 0, height: 0 };
  * then the params that are not constants; outputs go by the net's own names for them.
  * @throws BadInput when an output is asked for that the net does not have, or when the size does not fit the net.
  */
-export function graphOf(net: NetSpec, { outputs, constants, size = any, folded }: GraphOptions): OnnxGraph {
+export function graphOf(net: NetSpec, { outputs, constants, size = any, lowered }: GraphOptions): OnnxGraph {
   const wanted = outputs ?? Object.keys(net.outputs);
   for (const name of wanted)
     if (!Object.hasOwn(net.outputs, name)) throw new BadInput(`The net ${net.name} has no output ${name}.`);
   const least = leastSide(net);
   const fixed = size !== any;
   const shapes = shapesOf(net, fixed ? size : { width: least, height: least });
-  const graph = folded
-    ? new GraphWriter(folded.params, folded.shapes, folded.fold(constants))
+  const graph = lowered
+    ? new GraphWriter(lowered.params, lowered.shapes, lowered.fold(constants))
     : new GraphWriter(net.params, shapes, constants);
 
   const nodes = nodesFor(net, wanted);
-  for (const node of folded?.nodes ?? nodes)
-    if (isCellNode(node)) applyCell(node, graph);
+  for (const node of lowered?.nodes ?? nodes)
+    if (isBlockNode(node)) applyBlock(node, graph);
+    else if (isCellNode(node)) applyCell(node, graph);
     else apply(onnxOps, node, graph);
 
   const reads = (name: string) => nodes.some((node) => node.op === 'fromRgb8' && node.in === name);
@@ -53,7 +56,7 @@ export function graphOf(net: NetSpec, { outputs, constants, size = any, folded }
   }));
   const yields = wanted.map((name) => {
     const tensor = net.outputs[name]!;
-    graph.node('Identity', [folded?.outputs[name] ?? tensor], name);
+    graph.node('Identity', [lowered?.outputs[name] ?? tensor], name);
     const shape = shapes.get(tensor)!;
     return {
       name,

@@ -2,15 +2,17 @@ import type { Bound, Painter } from '../engine.js';
 import { type NetSpec, sizeOf } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
+import { type AnyNode, blocked } from './blocked.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
-import { type HalfResolution, halfResolution } from './half-resolution.js';
+import { halfResolution } from './half-resolution.js';
+import { asWritten, type Lowered } from './lowered.js';
 import { onnxGraph } from './onnx-graph.js';
 import type { Feeds, Session } from './onnx-session.js';
 
-/** A style that has painted this many pictures in a row is worth a graph of its own. */
-const BAKE_AFTER = 60;
-/** Larger pictures have no second graph: each holds buffers for every layer. */
-const BAKE_PIXELS = 1920 * 1080;
+const outputs = ['picture'];
+
+const copied = (weights: Weights): Weights =>
+  new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
 
 /** A style's weights apart from their owner's numbers, as the graph's inputs. */
 export class OnnxBound implements Bound {
@@ -18,10 +20,11 @@ export class OnnxBound implements Bound {
 
   constructor(
     readonly painter: OnnxPainter,
-    readonly weights: Weights,
+    style: Weights,
     session: Session,
   ) {
-    const fed = painter.folded?.fold(weights) ?? weights;
+    const weights = copied(style);
+    const fed = painter.lowered?.fold(weights) ?? weights;
     this.feeds = Object.fromEntries(
       [...fed].map(([name, { data, shape }]) => [name, session.floats(data, shape)]),
     );
@@ -29,7 +32,6 @@ export class OnnxBound implements Bound {
 
   [Symbol.dispose]() {
     this.feeds = undefined;
-    this.painter.forget(this);
   }
 }
 
@@ -39,34 +41,32 @@ export interface OnnxPainterOptions {
   readonly base: Weights;
   readonly size: Size;
   readonly open: (graph: Uint8Array) => Promise<Session>;
-  /** Whether a style that stays gets a graph with its weights as constants: 1.2 times as fast on processors. */
-  readonly bakes: boolean;
-  /** Whether full-size layers run in cells: 1.2 to 1.7 times as fast on processors, see docs/performance.md. */
+  /** Whether full-size layers run in cells: see docs/performance.md. */
   readonly folds: boolean;
+  /** Channels in a block of the runtime's convolutions, where it has such (see `blocks.ts`). */
+  readonly block?: number;
 }
 
-const outputs = ['picture'];
+/** The net as the device runs it fastest. */
+function lower({ net, size, folds, block }: OnnxPainterOptions): Lowered<AnyNode> | undefined {
+  const half = folds ? halfResolution(net, outputs, size) : undefined;
+  return (block ? blocked(half ?? asWritten(net, outputs, size), block) : undefined) ?? half;
+}
 
-const copied = (weights: Weights): Weights =>
-  new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
-
-/** Paints with one graph whose style weights are inputs, and with a second one for a style that stays. */
+/** Paints with a graph whose style weights are inputs, so that every picture may have its own style. */
 export class OnnxPainter implements Painter {
-  #row: { style: OnnxBound | undefined; length: number } = { style: undefined, length: 0 };
-  #baked: { readonly style: OnnxBound; readonly session: Session } | undefined;
-
   private constructor(
     readonly options: OnnxPainterOptions,
-    readonly folded: HalfResolution | undefined,
+    readonly lowered: Lowered<AnyNode> | undefined,
     readonly session: Session,
   ) {}
 
   /** Compiles the graph and paints one picture, so that the first frame finds all buffers in place. */
   static async open(options: OnnxPainterOptions): Promise<OnnxPainter> {
-    const { net, base, size, open, folds } = options;
-    const folded = folds ? halfResolution(net, outputs, size) : undefined;
-    const graph = onnxGraph(net, { outputs, constants: base, size, folded });
-    const painter = new OnnxPainter(options, folded, await open(graph));
+    const { net, base, size, open } = options;
+    const lowered = lower(options);
+    const graph = onnxGraph(net, { outputs, constants: base, size, lowered });
+    const painter = new OnnxPainter(options, lowered, await open(graph));
     try {
       await painter.#warm();
       return painter;
@@ -83,7 +83,7 @@ export class OnnxPainter implements Painter {
   async bind(style: Weights): Promise<OnnxBound> {
     if (this.session.closed) refuseClosed('painter');
     checkWeights(style, this.options.net, 'style');
-    return new OnnxBound(this, copied(style), this.session);
+    return new OnnxBound(this, style, this.session);
   }
 
   async paint(batch: readonly { pixels: Pixels; style: Bound }[]): Promise<Pixels[]> {
@@ -91,48 +91,19 @@ export class OnnxPainter implements Painter {
     const work = batch.map(({ pixels, style }) => {
       checkPainted(pixels, this.size);
       if (!(style instanceof OnnxBound) || style.painter !== this) refuseBound('foreign');
-      return { pixels, style, feeds: style.feeds ?? refuseBound('disposed') };
+      return { pixels, feeds: style.feeds ?? refuseBound('disposed') };
     });
-    return Promise.all(work.map(({ pixels, style, feeds }) => this.#paint(pixels, style, feeds)));
+    return Promise.all(work.map(({ pixels, feeds }) => this.#paint(pixels, feeds)));
   }
 
-  async #paint(pixels: Pixels, style: OnnxBound, feeds: Feeds): Promise<Pixels> {
-    if (this.#stays(style)) await this.#bake(style);
-    const baked = this.#baked?.style === style ? this.#baked.session : undefined;
+  async #paint(pixels: Pixels, feeds: Feeds): Promise<Pixels> {
     const [input] = this.options.net.inputs as [string];
     const picture = blank(this.size);
-    await (baked ?? this.session).run(
-      { ...(baked ? {} : feeds), [input]: this.session.bytes(pixels) },
+    await this.session.run(
+      { ...feeds, [input]: this.session.bytes(pixels) },
       { picture: this.session.bytes(picture) },
     );
     return picture;
-  }
-
-  /** Counts pictures of one style in a row; true once, when the style has earned a graph of its own. */
-  #stays(style: OnnxBound): boolean {
-    const { width, height } = this.size;
-    if (!this.options.bakes || width * height > BAKE_PIXELS) return false;
-    this.#row = { style, length: this.#row.style === style ? this.#row.length + 1 : 1 };
-    return this.#row.length === BAKE_AFTER && this.#baked?.style !== style;
-  }
-
-  async #bake(style: OnnxBound): Promise<void> {
-    const { net, base, size, open } = this.options;
-    const constants = new Map([...base, ...style.weights]);
-    const { folded } = this;
-    const session = await open(onnxGraph(net, { outputs, constants, size, folded }));
-    if (this.session.closed || !style.feeds) return session.close();
-    const before = this.#baked;
-    this.#baked = { style, session };
-    await before?.session.close();
-  }
-
-  /** Closes the graph that holds a style, if there is one. */
-  forget(style: OnnxBound): void {
-    if (this.#row.style === style) this.#row = { style: undefined, length: 0 };
-    if (this.#baked?.style !== style) return;
-    void this.#baked.session.close();
-    this.#baked = undefined;
   }
 
   async #warm(): Promise<void> {
@@ -144,6 +115,6 @@ export class OnnxPainter implements Painter {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.session.close(), this.#baked?.session.close()]);
+    await this.session.close();
   }
 }

@@ -34,6 +34,7 @@ const schema = {
     output: { rule: 'repeated', type: 'string', id: 2 },
     name: { type: 'string', id: 3 },
     opType: { type: 'string', id: 4 },
+    domain: { type: 'string', id: 7 },
     attribute: { rule: 'repeated', type: 'AttributeProto', id: 5 },
   },
   AttributeProto: {
@@ -71,7 +72,7 @@ const modelProto = protobuf.Root.fromJSON({
 }).lookupType('ModelProto');
 
 /** Element types by their number in the format. */
-export const elementType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, half: 10 } as const;
+export const elementType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, half: 10 } as const;
 
 /** A constant of a node (AttributeProto). */
 export interface OnnxAttribute {
@@ -82,10 +83,15 @@ export interface OnnxAttribute {
   readonly s?: Uint8Array;
   readonly ints?: readonly number[];
 }
+/** Whose operators: those of ONNX, or the ones that ONNX Runtime's CPU library has for pictures in blocks. */
+export type OnnxDomain = '' | 'com.microsoft.nchwc';
+const versions: Readonly<Record<OnnxDomain, number>> = { '': 17, 'com.microsoft.nchwc': 1 };
+
 /** An operator with its tensors by name (NodeProto). */
 export interface OnnxNode {
   readonly name: string;
   readonly opType: string;
+  readonly domain?: OnnxDomain;
   readonly input: readonly string[];
   readonly output: readonly string[];
   readonly attribute: readonly OnnxAttribute[];
@@ -143,11 +149,12 @@ export interface OnnxAbout {
 
 /** The bytes of an ONNX file that holds one graph. */
 export function encodeModel(graph: OnnxGraph, { metadata = {}, ...about }: OnnxAbout = {}): Uint8Array {
+  const domains = new Set<OnnxDomain>(['', ...graph.node.map(({ domain = '' }) => domain)]);
   const model = {
     irVersion: 8,
     producerName: 'livebrush',
     ...about,
-    opsetImport: [{ domain: '', version: 17 }],
+    opsetImport: [...domains].map((domain) => ({ domain, version: versions[domain] })),
     graph: { ...graph, input: graph.input.map(valueInfo), output: graph.output.map(valueInfo) },
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   };

@@ -3,6 +3,7 @@ import type { Weights } from '../weights.js';
 import {
   elementType,
   type OnnxAttribute,
+  type OnnxDomain,
   type OnnxNode,
   type OnnxTensor,
   type OnnxValue,
@@ -21,8 +22,14 @@ export class GraphWriter {
     readonly constants: Weights,
   ) {}
 
-  node(opType: string, input: string[], out: string, attributes: OnnxAttribute[] = []): string {
-    this.nodes.push({ name: out, opType, input, output: [out], attribute: attributes });
+  node(
+    opType: string,
+    input: string[],
+    out: string,
+    attributes: OnnxAttribute[] = [],
+    domain: OnnxDomain = '',
+  ): string {
+    this.nodes.push({ name: out, opType, domain, input, output: [out], attribute: attributes });
     return out;
   }
 
@@ -38,6 +45,14 @@ export class GraphWriter {
   integers(values: readonly number[]): string {
     const data = BigInt64Array.from(values, BigInt);
     return this.#initializer(`integers ${values.join()}`, [values.length], elementType.int64, data);
+  }
+
+  flags(name: string, dims: readonly number[], values: readonly boolean[]): string {
+    return this.#initializer(name, dims, elementType.bool, Uint8Array.from(values, Number));
+  }
+
+  reshape(x: string, shape: readonly number[], out: string): string {
+    return this.node('Reshape', [x, this.integers(shape)], out);
   }
 
   /** A param: a constant if its numbers are given, else an input. */

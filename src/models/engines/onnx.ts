@@ -14,6 +14,7 @@ import {
   stylePicture,
 } from './checks.js';
 import { isSoftwareGpu } from './gpu.js';
+import { blockSize } from './onnx-block-size.js';
 import { onnxGraph } from './onnx-graph.js';
 import { OnnxPainter } from './onnx-painter.js';
 import { loadRuntime, type OnnxDevice, type Runtime, Session, threads } from './onnx-session.js';
@@ -55,6 +56,7 @@ class OnnxEngine implements Engine {
   constructor(
     readonly device: OnnxDevice,
     readonly runtime: Runtime,
+    readonly block: number | undefined,
   ) {}
 
   get name() {
@@ -66,8 +68,7 @@ class OnnxEngine implements Engine {
     checkSize(net, size);
     checkWeights(base, net, 'net');
     const open = (graph: Uint8Array) => this.#open('painter', graph);
-    const onProcessor = this.device === 'cpu';
-    return OnnxPainter.open({ net, base, size, open, bakes: onProcessor, folds: onProcessor });
+    return OnnxPainter.open({ net, base, size, open, folds: this.device === 'cpu', block: this.block });
   }
 
   async styler(net: NetSpec, base: Weights): Promise<Styler> {
@@ -125,7 +126,7 @@ export async function openOnnx(device: OnnxDevice): Promise<Engine> {
     if (device === 'webgpu') throw noGpu(cause);
     throw new Unsupported('ONNX Runtime does not run on this processor.', { cause });
   }
-  return new OnnxEngine(device, runtime);
+  return new OnnxEngine(device, runtime, device === 'cpu' ? await blockSize(runtime) : undefined);
 }
 
 /** Tries WebGPU in a process of its own, since Dawn writes to standard error what it likes. @throws Unsupported */

@@ -17,6 +17,12 @@ export const plain: Phases = { y: 1, x: 1 };
 export const isPlain = ({ y, x }: Phases): boolean => y === 1 && x === 1;
 export const samePhases = (a: Phases, b: Phases): boolean => a.y === b.y && a.x === b.x;
 
+/** Which phase a channel of cells holds. */
+export const phaseAt = (channel: number, { y, x }: Phases): Phases => ({
+  y: Math.max(channel, 0) % y,
+  x: Math.floor(Math.max(channel, 0) / y) % x,
+});
+
 /** A convolution with reflection padding, told in the pixels of the picture that it stands for. */
 export interface Folding {
   /** Side of the filter, odd; it pads half of that, so stride 1 keeps the size. */

@@ -45,8 +45,8 @@ export async function exportTransform(net: NetSpec, options: OnnxExport): Promis
     throw new BadInput('Layers at half resolution are for 32-bit graphs of one size.');
   if (size) checkSize(net, size);
   const spec = pictures === 'floats' ? withFloatPictures(net) : net;
-  const folded = fast && size ? halfResolution(spec, outputs, size) : undefined;
-  const given = { outputs, constants: weights, ...(size ? { size } : {}), ...(folded ? { folded } : {}) };
+  const lowered = fast && size ? halfResolution(spec, outputs, size) : undefined;
+  const given = { outputs, constants: weights, ...(size ? { size } : {}), ...(lowered ? { lowered } : {}) };
   const graph = graphOf(spec, given);
   if (precision === 'float') return encodeModel(graph, about);
   if (precision === 'half') return encodeModel(inHalves(graph), about);

@@ -1,70 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { halfResolution } from '../../../src/models/engines/half-resolution.js';
-import { onnxGraph } from '../../../src/models/engines/onnx-graph.js';
-import { loadRuntime, Session } from '../../../src/models/engines/onnx-session.js';
 import { NetBuilder, type NetSpec } from '../../../src/models/net.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
-import type { Pixels, Size } from '../../../src/models/pixels.js';
-import { seededPicture, seededWeights } from '../../suites/weights.js';
+import type { Size } from '../../../src/models/pixels.js';
+import { expectSamePainting, motleyNet } from '../../suites/lowered.js';
+import { seededWeights } from '../../suites/weights.js';
 
-const runtime = await loadRuntime('cpu');
 const outputs = ['picture'];
-
-/** Paints once, the net as it is or folded, style weights as constants or as inputs. */
-async function paint(net: NetSpec, picture: Pixels, how: { fold: boolean; bake: boolean }, seed = 1) {
-  const [own, style] = [seededWeights(net, 'net', seed), seededWeights(net, 'style', seed + 1)];
-  const folded = how.fold ? halfResolution(net, outputs, picture) : undefined;
-  const constants = how.bake ? new Map([...own, ...style]) : own;
-  const graph = onnxGraph(net, { outputs, constants, size: picture, folded });
-  const session = await Session.open(runtime, 'cpu', 'painter', graph);
-  try {
-    const fed = how.bake ? [] : [...(folded?.fold(style) ?? style)];
-    const feeds = fed.map(([name, { data, shape }]) => [name, session.floats(data, shape)] as const);
-    const made = await session.run({
-      ...Object.fromEntries(feeds),
-      [net.inputs[0]!]: session.bytes(picture),
-    });
-    return Uint8Array.from(made.picture!.data as Uint8Array);
-  } finally {
-    await session.close();
-  }
-}
-
-async function expectSame(net: NetSpec, size: Size, seed = 1) {
-  const picture = seededPicture(size, seed);
-  const truth = await paint(net, picture, { fold: false, bake: true }, seed);
-  expect(new Set(truth).size).toBeGreaterThan(30);
-  for (const bake of [true, false]) {
-    const made = await paint(net, picture, { fold: true, bake }, seed);
-    expect(made).toHaveLength(truth.length);
-    const gaps = truth.map((byte, i) => Math.abs(byte - made[i]!));
-    expect(gaps.reduce((most, gap) => Math.max(most, gap))).toBeLessThanOrEqual(1);
-    expect(gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length).toBeLessThan(0.05);
-  }
-}
-
-/** Every way out of a folded tensor: ops without cells, tensors of unlike phases, an upsampling with two readers. */
-function motleyNet(): NetSpec {
-  const net = new NetBuilder();
-  const x = net.push('fromRgb8', { in: 'content' });
-  const wide = net.conv(x, 'wide', { in: 3, out: 4, size: 5 }, { bias: net.param('wide.bias', [4]) });
-  const normed = net.push('instanceNorm', { in: wide, epsilon: 1e-5 });
-  const doubled = net.push('add', { in: normed, with: net.push('tanh', { in: wide }) });
-  const kept = net.conv(doubled, 'kept', { in: 4, out: 4, size: 3 });
-  const mixed = net.push('add', { in: kept, with: doubled });
-  const pooled = net.push('pool', { in: mixed, kind: 'average', size: 2 });
-  const large = net.push('upsample', { in: pooled, scale: 2 });
-  const folded = net.conv(large, 'folded', { in: 4, out: 5, size: 3 });
-  const joined = net.push('concat', { ins: [folded, large, net.push('relu', { in: wide })] });
-  const seen = net.push('upsample', { in: net.push('pool', { in: joined, kind: 'max', size: 2 }), scale: 2 });
-  const half = net.conv(seen, 'half', { in: 13, out: 4, size: 3 });
-  const small = net.conv(half, 'small', { in: 4, out: 4, size: 3 }, { stride: 2 });
-  const zero = net.push('upsample', { in: small, scale: 2 });
-  const last = net.conv(zero, 'last', { in: 4, out: 3, size: 3 }, { padMode: 'zero' });
-  const picture = net.push('toRgb8', { in: net.push('sigmoid', { in: last }) });
-  return net.build({ name: 'motley', inputs: ['content'], outputs: { picture }, stride: 4 });
-}
+const lower = (net: NetSpec, size: Size) => halfResolution(net, outputs, size);
+const expectSame = (net: NetSpec, size: Size, seed = 1) => expectSamePainting(net, size, lower, seed);
 
 describe('a net at half resolution paints what the net paints', () => {
   const sides = fc.integer({ min: 3, max: 12 }).map((n) => 4 * n);

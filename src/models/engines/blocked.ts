@@ -1,0 +1,281 @@
+import { inputsOf, type Node, type NodeOf, type Param } from '../net.js';
+import type { Tensor } from '../weights.js';
+import {
+  blockedShape,
+  blockFilters,
+  blockNumbers,
+  isPhaseMajor,
+  type Order,
+  orderOf,
+  phaseCount,
+  sameOrder,
+} from './blocks.js';
+import type { CellNode, CellNodeOf } from './half-resolution.js';
+import type { Lowered } from './lowered.js';
+import { type Phases, plain } from './phases.js';
+import type { Shape } from './shapes.js';
+
+type Conv = NodeOf<'conv'> | CellNodeOf<'cellConv'>;
+type Norm = NodeOf<'instanceNorm'> | CellNodeOf<'cellNorm'>;
+export type Activation = 'relu' | 'tanh' | 'sigmoid';
+
+/** Ops on pictures in blocks of channels (see `blocks.ts`), which stand in for ops of the net and for ops on cells. */
+export interface BlockOps {
+  /** A plain tensor in blocks, its channels as they are. */
+  toBlocks: { readonly in: string };
+  /** A tensor in blocks as a plain one of `channels`. */
+  fromBlocks: { readonly in: string; readonly order: Order; readonly channels: number };
+  /** A convolution into blocks, from blocks or, with few channels, from a plain tensor. */
+  blockConv: {
+    readonly in: string;
+    readonly conv: Conv;
+    readonly order: Order;
+    /** Order of the input; undefined where it is plain. */
+    readonly from?: Order;
+    readonly activation?: Activation;
+    /** Its output is moved to about zero in each channel, which the norm that alone reads it takes out again. */
+    readonly levelled?: boolean;
+  };
+  /** Instance norm, then perhaps relu or the sum with another tensor. */
+  blockNorm: {
+    readonly in: string;
+    readonly norm: Norm;
+    readonly order: Order;
+    readonly activation?: 'relu';
+    readonly sum?: string;
+  };
+  /** Cells with one phase in each block back to the picture that they stand for, in blocks. */
+  blockUnfold: { readonly in: string; readonly phases: Phases };
+}
+export type BlockNode = {
+  [K in keyof BlockOps]: BlockOps[K] & { readonly op: K; readonly out: string; readonly block: number };
+}[keyof BlockOps];
+export type BlockNodeOf<K extends keyof BlockOps> = Extract<BlockNode, { op: K }>;
+export type AnyNode = Node | CellNode | BlockNode;
+
+const isConv = (node: Node | CellNode): node is Conv => node.op === 'conv' || node.op === 'cellConv';
+const readBy = (node: Node | CellNode): readonly string[] =>
+  isConv(node) || !('ins' in node || 'with' in node) ? [node.in] : inputsOf(node);
+
+/** Rewrites nodes one after the other, keeping in mind which tensors stand in blocks. */
+class Blocker {
+  readonly nodes: AnyNode[] = [];
+  readonly params: Record<string, Param>;
+  readonly shapes: Map<string, Shape>;
+  readonly folds = new Map<string, (tensor: Tensor) => Tensor>();
+  readonly #orders = new Map<string, Order>();
+  readonly #converted = new Set<string>();
+  readonly #readers = new Map<string, (Node | CellNode)[]>();
+  readonly #uses = new Map<string, number>();
+  readonly #levelled = new Set<string>();
+  /** Nodes that are done by one before them. */
+  readonly #done = new Set<Node | CellNode>();
+
+  constructor(
+    readonly source: Lowered<Node | CellNode>,
+    readonly block: number,
+  ) {
+    this.params = { ...source.params };
+    this.shapes = new Map(source.shapes);
+    for (const node of source.nodes) {
+      for (const name of readBy(node)) this.#readers.set(name, [...(this.#readers.get(name) ?? []), node]);
+      for (const value of Object.values(node))
+        if (typeof value === 'string' && value in this.params)
+          this.#uses.set(value, (this.#uses.get(value) ?? 0) + 1);
+    }
+  }
+
+  /** The tensor as a plain one, converted once however many ask. */
+  plain(name: string): string {
+    const order = this.#orders.get(name);
+    if (!order) return name;
+    const out = `${name}/plain`;
+    if (!this.#converted.has(out)) {
+      const shape = this.source.shapes.get(name)!;
+      this.nodes.push({ op: 'fromBlocks', block: this.block, in: name, order, channels: shape[0]!, out });
+      this.shapes.set(out, shape);
+      this.#converted.add(out);
+    }
+    return out;
+  }
+
+  step(node: Node | CellNode): void {
+    if (this.#done.has(node)) return;
+    if (isConv(node)) {
+      if (!this.#conv(node)) this.#plain(node);
+    } else if (node.op === 'instanceNorm' || node.op === 'cellNorm') {
+      if (!this.#norm(node)) this.#plain(node);
+    } else if (!this.#passes(node)) this.#plain(node);
+  }
+
+  #plain(node: Node | CellNode): void {
+    const renamed =
+      'ins' in node
+        ? { ...node, ins: node.ins.map((name) => this.plain(name)) }
+        : { ...node, in: this.plain(node.in), ...('with' in node ? { with: this.plain(node.with) } : {}) };
+    this.nodes.push(renamed as Node | CellNode);
+  }
+
+  /** Ops that treat every number alike stay in blocks; so does unfolding where blocks come apart. */
+  #passes(node: Node | CellNode): boolean {
+    const order = 'in' in node ? this.#orders.get(node.in) : undefined;
+    if (!order) return false;
+    switch (node.op) {
+      case 'relu':
+      case 'tanh':
+      case 'sigmoid':
+      case 'affine':
+      case 'dropout':
+        this.nodes.push(node);
+        this.#stands(node.out, order);
+        return true;
+      case 'add': {
+        const other = this.#orders.get(node.with);
+        if (!other || !sameOrder(order, other)) return false;
+        this.nodes.push(node);
+        this.#stands(node.out, order);
+        return true;
+      }
+      case 'unfold':
+        if (!isPhaseMajor(order, node.phases)) return false;
+        this.nodes.push({
+          op: 'blockUnfold',
+          block: this.block,
+          in: node.in,
+          phases: node.phases,
+          out: node.out,
+        });
+        this.#stands(node.out, orderOf(order.length / phaseCount(node.phases), this.block));
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #stands(name: string, order: Order): void {
+    this.#orders.set(name, order);
+    this.shapes.set(name, [order.length, ...this.source.shapes.get(name)!.slice(1)]);
+  }
+
+  /** The one node that reads a tensor, unless the tensor is an output. */
+  #onlyReader(name: string): Node | CellNode | undefined {
+    const readers = this.#readers.get(name) ?? [];
+    return readers.length === 1 && !Object.values(this.source.outputs).includes(name)
+      ? readers[0]
+      : undefined;
+  }
+
+  #conv(conv: Conv): boolean {
+    const { block } = this;
+    const { weight, bias } = conv;
+    if ([weight, bias].some((name) => name && this.#uses.get(name)! > 1)) return false;
+    const [outs, ins] = this.params[weight]!.shape as [number, number];
+    const fewInputs = ins < block && !this.#orders.has(conv.in);
+    // A layer of few filters would leave most of its block empty.
+    if (2 * outs < block || !(fewInputs || this.#orders.has(conv.in) || ins % block === 0)) return false;
+    const from = fewInputs ? undefined : this.#blocks(conv.in);
+    const order = orderOf(outs, block, conv.op === 'cellConv' ? conv.folding.to : plain);
+    this.#fold(weight, blockedShape(this.params[weight]!.shape, order, from), (tensor) =>
+      blockFilters(tensor, block, order, from),
+    );
+    if (bias) this.#fold(bias, [order.length], (tensor) => blockNumbers(tensor, order));
+    const { out, activation } = this.#activated(conv);
+    const levelled = this.#levels(conv);
+    const name = from && !this.#orders.has(conv.in) ? `${conv.in}/blocks` : conv.in;
+    this.nodes.push({
+      ...{ op: 'blockConv', block, in: name, conv, order, out },
+      ...(from ? { from } : {}),
+      ...(activation ? { activation } : {}),
+      ...(levelled ? { levelled } : {}),
+    });
+    this.#stands(out, order);
+    if (levelled) this.#levelled.add(out);
+    return true;
+  }
+
+  /** The order of a tensor in blocks, put there if it is plain. */
+  #blocks(name: string): Order {
+    const order = this.#orders.get(name);
+    if (order) return order;
+    const shape = this.source.shapes.get(name)!;
+    const out = `${name}/blocks`;
+    if (!this.#converted.has(out)) {
+      this.nodes.push({ op: 'toBlocks', block: this.block, in: name, out });
+      this.shapes.set(out, shape);
+      this.#converted.add(out);
+    }
+    return orderOf(shape[0]!, this.block);
+  }
+
+  /** Whether a norm alone reads what a convolution yields, and whatever that reads is there, zeros beside it not counted. */
+  #levels(conv: Conv): boolean {
+    const next = this.#onlyReader(conv.out);
+    const zeros = conv.op === 'conv' && conv.padMode === 'zero' && conv.pad > 0;
+    return !zeros && (next?.op === 'cellNorm' || next?.op === 'instanceNorm');
+  }
+
+  #activated(conv: Conv): { out: string; activation?: Activation } {
+    const next = this.#onlyReader(conv.out);
+    if (next?.op !== 'relu' && next?.op !== 'tanh' && next?.op !== 'sigmoid') return { out: conv.out };
+    this.#done.add(next);
+    return { out: next.out, activation: next.op };
+  }
+
+  #norm(norm: Norm): boolean {
+    const order = this.#orders.get(norm.in);
+    const named = [norm.scale, norm.shift].filter((name) => name !== undefined);
+    if (!order || !this.#levelled.has(norm.in) || named.some((name) => this.#uses.get(name)! > 1))
+      return false;
+    const each = norm.op === 'cellNorm' ? phaseCount(norm.phases) : 1;
+    for (const name of named) this.#fold(name, [order.length], (tensor) => blockNumbers(tensor, order, each));
+    const next = this.#onlyReader(norm.out);
+    const node = { op: 'blockNorm', block: this.block, in: norm.in, norm, order } as const;
+    if (next?.op === 'relu') {
+      this.nodes.push({ ...node, activation: 'relu', out: next.out });
+    } else if (next?.op === 'add' && this.#sums(next, norm.out, order)) {
+      this.nodes.push({ ...node, sum: next.in === norm.out ? next.with : next.in, out: next.out });
+    } else {
+      this.nodes.push({ ...node, out: norm.out });
+      this.#stands(norm.out, order);
+      return true;
+    }
+    this.#done.add(next);
+    this.#stands(next.out, order);
+    return true;
+  }
+
+  /** Whether the other tensor of a sum is there already and stands alike. */
+  #sums(add: NodeOf<'add'>, normed: string, order: Order): boolean {
+    const other = this.#orders.get(add.in === normed ? add.with : add.in);
+    return add.in !== add.with && other !== undefined && sameOrder(order, other);
+  }
+
+  #fold(name: string, shape: readonly number[], fold: (tensor: Tensor) => Tensor): void {
+    this.params[name] = { ...this.params[name]!, shape };
+    this.folds.set(name, fold);
+  }
+}
+
+/**
+ * Nodes with their convolutions and instance norms on blocks of `block` channels, wherever those fill a vector;
+ * undefined where nothing of it does.
+ */
+export function blocked(source: Lowered<Node | CellNode>, block: number): Lowered<AnyNode> | undefined {
+  const blocker = new Blocker(source, block);
+  for (const node of source.nodes) blocker.step(node);
+  if (blocker.folds.size === 0) return undefined;
+  const outputs = Object.entries(source.outputs).map(([name, tensor]) => [name, blocker.plain(tensor)]);
+  return {
+    nodes: blocker.nodes,
+    params: blocker.params,
+    shapes: blocker.shapes,
+    outputs: Object.fromEntries(outputs),
+    fold: (weights) =>
+      new Map(
+        [...source.fold(weights)].map(([name, tensor]) => [
+          name,
+          blocker.folds.get(name)?.(tensor) ?? tensor,
+        ]),
+      ),
+  };
+}

@@ -1,0 +1,218 @@
+import type { BlockNode, BlockNodeOf, BlockOps } from './blocked.js';
+import { type Order, phaseCount } from './blocks.js';
+import { type Bordered, padBlocks, padEvenly } from './onnx-block-pads.js';
+import { byteScale, padCells } from './onnx-cells.js';
+import { attribute } from './onnx-proto.js';
+import type { GraphWriter } from './onnx-writer.js';
+
+const { int, text, ints } = attribute;
+const domain = 'com.microsoft.nchwc';
+const names = { relu: 'Relu', tanh: 'Tanh', sigmoid: 'Sigmoid' } as const;
+
+/** What a convolution on blocks is told besides its tensors. */
+interface ConvShape {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly pads?: readonly number[];
+  readonly group?: number;
+  readonly activation?: keyof typeof names;
+}
+
+const conv = (
+  graph: GraphWriter,
+  inputs: string[],
+  out: string,
+  { kernel, strides, pads = [0, 0, 0, 0], group = 1, activation }: ConvShape,
+): string =>
+  graph.node(
+    'Conv',
+    inputs,
+    out,
+    [
+      ints('kernel_shape', kernel),
+      ints('strides', strides),
+      ints('pads', pads),
+      int('group', group),
+      ...(activation ? [text('activation', names[activation])] : []),
+    ],
+    domain,
+  );
+
+const mean = (graph: GraphWriter, x: string, out: string) =>
+  graph.node('GlobalAveragePool', [x], out, [], domain);
+
+/** The same of a few numbers, for which no second thread is woken: `count` pixels of each channel → [1, channels]. */
+function meanOf(
+  graph: GraphWriter,
+  x: string,
+  [channels, count, block]: readonly [number, number, number],
+  out: string,
+): string {
+  const view = graph.reshape(x, [channels / block, count, block], `${out}/view`);
+  const means = graph.node('ReduceMean', [view], `${out}/blocks`, [ints('axes', [1]), int('keepdims', 0)]);
+  return graph.reshape(means, [1, channels], out);
+}
+
+/** The input of a convolution with its border; a plain one does not tell its sides. */
+function padded(
+  { in: input, block, conv: node, from }: BlockNodeOf<'blockConv'>,
+  graph: GraphWriter,
+  out: string,
+): Bordered | { readonly x: string } {
+  if (node.op === 'cellConv') {
+    const { folding } = node;
+    if (from)
+      return padBlocks(graph, { name: input, block, order: from, phases: folding.from }, folding, out);
+    const x = padCells(graph, input, folding, out);
+    return { x: node.bytes ? graph.node('DequantizeLinear', [x, byteScale(graph)], `${out}/floats`) : x };
+  }
+  const { pad, padMode } = node;
+  const [, height, width] = graph.shapes.get(input)! as [number, number, number];
+  if (pad === 0 || padMode === 'zero') return { x: input, height, width };
+  if (from) return padEvenly(graph, { name: input, block }, [pad, pad, pad, pad], 'reflect', out);
+  const margins = graph.integers([0, 0, pad, pad, 0, 0, pad, pad]);
+  return { x: graph.node('Pad', [input, margins], out, [text('mode', 'reflect')]) };
+}
+
+/** [channels, channels] that averages over the channels that are phases of one, times `factor`. */
+function together(graph: GraphWriter, order: Order, each: number, factor: number): string {
+  const own = order.map((channel) => Math.floor(channel / each));
+  const matrix = own.flatMap((a) => own.map((b) => (a === b ? factor / each : 0)));
+  const name = `together ${order.join()} by ${each} times ${factor}`;
+  return graph.floats(name, [order.length, order.length], Float32Array.from(matrix));
+}
+
+/**
+ * What moves each channel of a convolution's output to about zero, as its bias: the mean of its middle row is taken
+ * away. One row of H cannot be further from the mean of all than sqrt(H) deviations, so the variance that follows from
+ * the mean of the squares keeps its digits even where little contrast stands on much light.
+ */
+function level(
+  graph: GraphWriter,
+  { out, block, conv: plain, from, order }: BlockNodeOf<'blockConv'>,
+  input: ReturnType<typeof padded>,
+  params: readonly string[],
+  shape: ConvShape,
+): string {
+  const [channels, height, width] = graph.shapes.get(out)! as [number, number, number];
+  const part = (name: string) => `${out}/level/${name}`;
+  const rows = shape.kernel[0]!;
+  const first = Math.floor(height / 2) * shape.strides[0]!;
+  const slice = (x: string, axis: number, name: string) =>
+    graph.node('Slice', [x, ...[[first], [first + rows], [axis]].map((n) => graph.integers(n))], part(name));
+  const blocks = ({ x, height, width }: Bordered) => {
+    const view = graph.reshape(x, [from!.length / block, height, width * block], part('view'));
+    return graph.reshape(slice(view, 1, 'middle'), [1, from!.length, rows, width], part('rows'));
+  };
+  const middle = from && 'width' in input ? blocks(input) : slice(input.x, 2, 'rows');
+  const row = conv(graph, [middle, ...params], part('row'), shape);
+  const flat = meanOf(graph, row, [channels, width, block], part('mean'));
+  const each = plain.op === 'cellConv' ? phaseCount(plain.folding.to) : 1;
+  const joined =
+    each > 1 ? graph.node('MatMul', [flat, together(graph, order, each, 1)], part('joined')) : flat;
+  const level = graph.reshape(joined, [channels], part('level'));
+  return params[1]
+    ? graph.node('Sub', [params[1], level], part('bias'))
+    : graph.node('Neg', [level], part('bias'));
+}
+
+/**
+ * Mean of each channel and of its squares, [1, channels]. Both are summed row by row first, which two cores share and
+ * which rounds less; the squares are a convolution of each row with itself.
+ */
+function moments(
+  graph: GraphWriter,
+  x: string,
+  block: number,
+  out: string,
+): { mean: string; squares: string } {
+  const [channels, height, width] = graph.shapes.get(x)! as [number, number, number];
+  const count = channels * height;
+  const rows = graph.reshape(x, [1, count, 1, width], `${out}/rows`);
+  const filters = graph.reshape(x, [count, 1, 1, width], `${out}/filters`);
+  const squares = conv(graph, [rows, filters], `${out}/squares/rows`, {
+    kernel: [1, width],
+    strides: [1, 1],
+    group: count,
+  });
+  return {
+    mean: meanOf(graph, mean(graph, rows, `${out}/mean/rows`), [channels, height, block], `${out}/mean`),
+    squares: meanOf(graph, squares, [channels, height, block], `${out}/squares/mean`),
+  };
+}
+
+type BlockTable = {
+  readonly [K in keyof BlockOps]: (node: BlockNodeOf<K>, graph: GraphWriter) => unknown;
+};
+
+const steps: BlockTable = {
+  toBlocks: ({ in: input, out }, graph) => graph.node('ReorderInput', [input], out, [], domain),
+
+  fromBlocks: ({ in: input, out, order, channels }, graph) => {
+    const straight = order.every((channel, i) => channel < 0 || channel === i);
+    const name = straight ? out : `${out}/order`;
+    graph.node('ReorderOutput', [input], name, [int('channels', channels)], domain);
+    const places = Array.from({ length: channels }, (_, channel) => order.indexOf(channel));
+    if (!straight) graph.node('Gather', [name, graph.integers(places)], out, [int('axis', 1)]);
+  },
+
+  blockConv: (node, graph) => {
+    const { out, conv: plain, activation, levelled } = node;
+    const input = padded(node, graph, `${out}/padded`);
+    const [weight, bias] = [graph.param(plain.weight), plain.bias && graph.param(plain.bias)];
+    const shape = {
+      kernel: graph.params[plain.weight]!.shape.slice(2),
+      strides:
+        plain.op === 'cellConv' ? [plain.rows.stride, plain.columns.stride] : [plain.stride, plain.stride],
+      pads: new Array<number>(4).fill(plain.op === 'conv' && plain.padMode === 'zero' ? plain.pad : 0),
+      activation,
+    };
+    const params = [weight, ...(bias ? [bias] : [])];
+    const rest = levelled ? [weight, level(graph, node, input, params, shape)] : params;
+    conv(graph, [input.x, ...rest], out, shape);
+  },
+
+  /** Scale and shift are made from the moments; both are then one convolution of a channel with one number. */
+  blockNorm: ({ in: input, block, out, norm, order, activation, sum }, graph) => {
+    const [channels, , width] = graph.shapes.get(input)! as [number, number, number];
+    const part = (name: string) => `${out}/${name}`;
+    const each = norm.op === 'cellNorm' ? phaseCount(norm.phases) : 1;
+    const apart = moments(graph, input, block, part('moments'));
+    const joined = (x: string, factor: number, name: string) =>
+      graph.node('MatMul', [x, together(graph, order, each, factor)], part(name));
+    const average = each > 1 ? joined(apart.mean, 1, 'mean') : apart.mean;
+    const squares =
+      each > 1
+        ? joined(apart.squares, 1 / width, 'squares')
+        : graph.node('Mul', [apart.squares, graph.number(1 / width)], part('squares'));
+    const squared = graph.node('Mul', [average, average], part('squared'));
+    const difference = graph.node('Sub', [squares, squared], part('difference'));
+    const variance = graph.node('Relu', [difference], part('variance'));
+    const raised = graph.node('Add', [variance, graph.number(norm.epsilon)], part('raised'));
+    const inverse = graph.node('Pow', [raised, graph.number(-0.5)], part('inverse'));
+    const scale = norm.scale ? graph.node('Mul', [inverse, graph.param(norm.scale)], part('scale')) : inverse;
+    const moved = graph.node('Mul', [average, scale], part('moved'));
+    const shift = norm.shift
+      ? graph.node('Sub', [graph.param(norm.shift), moved], part('shift'))
+      : graph.node('Neg', [moved], part('shift'));
+    const filters = graph.reshape(scale, [channels, 1, 1, 1], part('filters'));
+    const biases = graph.reshape(shift, [channels], part('biases'));
+    const inputs = [input, filters, biases, ...(sum ? [sum] : [])];
+    conv(graph, inputs, out, { kernel: [1, 1], strides: [1, 1], group: channels, activation });
+  },
+
+  blockUnfold: ({ in: input, out, phases: { y, x }, block }, graph) => {
+    const [count, height, width] = graph.shapes.get(input)! as [number, number, number];
+    const channels = count / x / y;
+    const cells = graph.reshape(input, [x, y, channels / block, height, width, block], `${out}/cells`);
+    const moved = graph.node('Transpose', [cells], `${out}/moved`, [ints('perm', [2, 3, 1, 4, 0, 5])]);
+    graph.reshape(moved, [1, channels, height * y, width * x], out);
+  },
+};
+
+/** Adds an op on blocks to a graph. */
+export function applyBlock(node: BlockNode, graph: GraphWriter): void {
+  (steps[node.op] as (node: BlockNode, graph: GraphWriter) => unknown)(node, graph);
+}
+
+export const isBlockNode = (node: { readonly op: string }): node is BlockNode => node.op in steps;
