@@ -51,9 +51,7 @@ export class WishSession {
       const body = client.offer;
       const ask = { method: 'POST', type: 'application/sdp', body, signal };
       const { text: answer, headers } = await asked(access, `/${stream}/${part}`, ask);
-      path = headers.get('location') ?? undefined;
-      if (path === undefined)
-        throw new LivebrushError('The server did not say where the session is (Location).');
+      path = placeOf(headers.location, access);
       await client.connect(answer, signal);
       return new WishSession(client, access, path, { connectMs: performance.now() - began, answer });
     } catch (error) {
@@ -79,6 +77,17 @@ export class WishSession {
     this.#left ??= this.client.close();
     return this.#left;
   }
+}
+
+/**
+ * Where a session is, as a path of the same server: nobody else shall see the token.
+ * @throws LivebrushError where the server does not say, or names another one.
+ */
+function placeOf(location: string | undefined, { url }: Access): string {
+  const place = location !== undefined && URL.canParse(location, url) ? new URL(location, url) : undefined;
+  if (place?.origin !== new URL(url).origin)
+    throw new LivebrushError('The server did not say where the session is (Location).');
+  return place.pathname;
 }
 
 /** How long ending a session may take. */

@@ -1,4 +1,15 @@
-import { Conflict, Denied, Interrupted, LivebrushError, NotFound, Overloaded, TooMany } from '../errors.js';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { request as requestTls } from 'node:https';
+import {
+  Conflict,
+  codeOf,
+  Denied,
+  Interrupted,
+  LivebrushError,
+  NotFound,
+  Overloaded,
+  TooMany,
+} from '../errors.js';
 
 /** How long a request may take, in milliseconds. */
 const PATIENCE_MS = 20_000;
@@ -26,7 +37,7 @@ export interface Ask {
 export interface Answer {
   readonly status: number;
   readonly text: string;
-  readonly headers: Headers;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** Says what stands in the body of a refusal: the sentence of our API, or what a stranger wrote, cut. */
@@ -47,7 +58,7 @@ function told({ status, text }: Answer, what: string): [message: string, hint: s
 /** A refusal as an error of the class that the server threw. */
 function refusal(answer: Answer, what: string): LivebrushError {
   const [message, hint] = told(answer, what);
-  const retryAfterS = Math.min(3600, Math.max(0, Number(answer.headers.get('retry-after')) || 0));
+  const retryAfterS = Math.min(3600, Math.max(0, Number(answer.headers['retry-after']) || 0));
   const options = { ...(hint === undefined ? {} : { hint }), retryAfterS };
   switch (answer.status) {
     case 401:
@@ -82,35 +93,43 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-async function once({ url, token }: Access, path: string, ask: Ask): Promise<Answer> {
-  const { method = 'GET', type, body, signal } = ask;
+/** Sends a request over a connection of its own, so that none of ours stays open and counts at the server. */
+function send({ url, token }: Access, path: string, ask: Ask, signal: AbortSignal): Promise<Answer> {
+  const { method = 'GET', type, body } = ask;
+  const headers = {
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(type === undefined ? {} : { 'content-type': type }),
+  };
+  return new Promise((resolve, reject) => {
+    const to = new URL(path, url);
+    const open = to.protocol === 'https:' ? requestTls : request;
+    const sent = open(to, { method, headers, signal, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (more: string) => {
+        if (text.length < MOST_TEXT) text += more;
+      });
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
+      );
+    });
+    sent.on('error', reject).end(body);
+  });
+}
+
+async function once(access: Access, path: string, ask: Ask): Promise<Answer> {
+  const { signal } = ask;
   const late = AbortSignal.timeout(PATIENCE_MS);
   try {
-    const response = await fetch(new URL(path, url), {
-      method,
-      headers: {
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-        ...(type === undefined ? {} : { 'content-type': type }),
-      },
-      ...(body === undefined ? {} : { body }),
-      signal: signal ? AbortSignal.any([signal, late]) : late,
-    });
-    const text = (await response.text()).slice(0, MOST_TEXT);
-    return { status: response.status, text, headers: response.headers };
+    return await send(access, path, ask, signal ? AbortSignal.any([signal, late]) : late);
   } catch (cause) {
     if (signal?.aborted) throw signal.reason ?? new Interrupted();
-    const why = late.aborted ? `within ${PATIENCE_MS / 1000} s` : `(${reasonOf(cause)})`;
-    throw new LivebrushError(`The server at ${url} does not answer ${why}.`, {
+    const why = late.aborted ? `within ${PATIENCE_MS / 1000} s` : `(${codeOf(cause) ?? String(cause)})`;
+    throw new LivebrushError(`The server at ${access.url} does not answer ${why}.`, {
       hint: 'Check the address, start one with livebrush serve, or add --start.',
       cause,
     });
   }
-}
-
-/** Why a request failed: the system's code where there is one. */
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string };
-  return cause?.code ?? cause?.message ?? message ?? 'unknown';
 }
 
 /**

@@ -54,7 +54,7 @@ describe('a request to the server', () => {
     });
     const ask = { method: 'POST', type: 'application/sdp', body: 'offer' };
     const { status, text, headers } = await asked({ url, token: 'secret-token' }, '/a/whip', ask);
-    expect([status, text, headers.get('location')]).toEqual([201, 'answer', '/there']);
+    expect([status, text, headers.location]).toEqual([201, 'answer', '/there']);
     expect(seen).toEqual([['POST', '/a/whip', 'Bearer secret-token', 'application/sdp', 'offer']]);
   });
 
