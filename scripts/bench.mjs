@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: sets up, then measures. `live`, `overload` and `endurance` measure the live server, `train` a
- * training step; everything else is `livebrush bench`, which arguments go on to.
+ * training step; everything else is `livebrush bench`, which arguments go on to: without any, our engines and others
+ * side by side, for a few minutes.
  */
 import { setup } from './setup.mjs';
 

@@ -1,0 +1,140 @@
+import { Unsupported } from '../../errors.js';
+import type { Engine } from '../../models/engine.js';
+import type { EngineName, EngineProbe } from '../../models/engines/index.js';
+import type { NetSpec } from '../../models/net.js';
+import type { Pixels } from '../../models/pixels.js';
+import type { Weights } from '../../models/weights.js';
+import type { Contender } from './interleave.js';
+
+/** A net with all its weights, and the picture to paint: the same for all who take part. */
+export interface Task {
+  readonly net: NetSpec;
+  readonly base: number;
+  readonly weights: Weights;
+  readonly pixels: Pixels;
+}
+
+/** A contender that has painted, so that what it paints can be compared. */
+export interface Painting extends Contender, AsyncDisposable {
+  /** What it paints of the task's picture: planar RGB. */
+  picture(): Promise<Uint8Array>;
+}
+
+/** Whose dense product is the ceiling of a contender. */
+export type Device = 'processor' | 'graphics processor';
+
+/** Whatever can take part in a comparison, for all its tasks. */
+export interface Rival extends AsyncDisposable {
+  readonly name: string;
+  /** One of our engines, or something to hold them against. */
+  readonly kind: 'engine' | 'opponent';
+  readonly device: Device;
+  open(task: Task): Promise<Painting>;
+  /** The product of two dense float32 matrices, if it computes them fast. */
+  product?(): Promise<Contender & AsyncDisposable & { readonly flops: number }>;
+}
+
+/** What an engine computes on; of native TensorFlow only a look at it tells. */
+async function deviceOf({ name }: Engine): Promise<Device> {
+  if (name.endsWith('/webgpu')) return 'graphics processor';
+  if (name !== 'tfjs/tensorflow') return 'processor';
+  const { probeEngines } = await import('../../models/engines/index.js');
+  const [probe] = await probeEngines([name]);
+  return probe?.device?.startsWith('CUDA') ? 'graphics processor' : 'processor';
+}
+
+/** One of our engines. */
+export async function ourRival(engine: Engine): Promise<Rival> {
+  return {
+    name: engine.name,
+    kind: 'engine',
+    device: await deviceOf(engine),
+    async open({ net, weights, pixels }) {
+      const painter = await engine.painter(net, weights, pixels);
+      const style = await painter.bind(new Map());
+      return {
+        name: engine.name,
+        async run() {
+          await painter.paint([{ pixels, style }]);
+          return undefined;
+        },
+        picture: async () => (await painter.paint([{ pixels, style }]))[0]!.data,
+        async [Symbol.asyncDispose]() {
+          style[Symbol.dispose]();
+          await painter[Symbol.asyncDispose]();
+        },
+      };
+    },
+    [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose](),
+  };
+}
+
+/** Engines that are not meant for speed, and why they are left out unless asked for. */
+const toys: Readonly<Record<string, string>> = {
+  identity: 'it paints nothing',
+  'tfjs/cpu': 'it is for checking results',
+};
+
+const leftOut = ({ name, software, present, why }: EngineProbe): string | undefined => {
+  if (!present) return why ?? 'it is not here';
+  return toys[name] ?? (software ? 'its graphics processor is imitated by the processor' : undefined);
+};
+
+/**
+ * The engines to measure: those asked for, or all that are present and worth it; the others are told of.
+ * @throws Usage, Unsupported when one that was asked for cannot be had.
+ */
+export async function openEngines(
+  asked: readonly string[] | undefined,
+  note: (line: string) => void,
+): Promise<Engine[]> {
+  const { openEngine, probeEngines } = await import('../../models/engines/index.js');
+  const names = asked ?? (await worthMeasuring(await probeEngines(), note));
+  const opened: Engine[] = [];
+  try {
+    for (const name of names) opened.push(await openEngine(name));
+    return opened;
+  } catch (error) {
+    for (const engine of opened) await engine[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function worthMeasuring(probes: readonly EngineProbe[], note: (line: string) => void): EngineName[] {
+  for (const probe of probes) {
+    const why = leftOut(probe);
+    if (why) note(`left out: ${probe.name} (${why})`);
+  }
+  return probes.filter((probe) => !leftOut(probe)).map(({ name }) => name as EngineName);
+}
+
+/** What to hold the engines against, by name. A new one is a line here. */
+const opponents: Readonly<
+  Record<string, (options: { readonly python?: string; readonly signal: AbortSignal }) => Promise<Rival[]>>
+> = {
+  onnxruntime: async () => [await (await import('./onnxruntime.js')).openOnnxRuntime()],
+  pytorch: async (options) => (await import('./torch.js')).openTorch(options),
+};
+export const opponentNames = Object.keys(opponents);
+
+/** Opens those that are here; the others are told of, or wanted by name and then an error. @throws Unsupported */
+export async function openOpponents(
+  asked: readonly string[] | undefined,
+  options: { readonly python?: string; readonly signal: AbortSignal; readonly note: (line: string) => void },
+): Promise<Rival[]> {
+  const rivals: Rival[] = [];
+  for (const name of asked ?? opponentNames) {
+    const open = opponents[name];
+    if (!open) continue;
+    try {
+      rivals.push(...(await open(options)));
+    } catch (error) {
+      if (asked || !(error instanceof Unsupported)) {
+        for (const rival of rivals) await rival[Symbol.asyncDispose]();
+        throw error;
+      }
+      options.note(`left out: ${name} (${error.message}${error.hint ? ` ${error.hint}` : ''})`);
+    }
+  }
+  return rivals;
+}

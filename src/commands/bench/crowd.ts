@@ -1,0 +1,121 @@
+import type { Bound, Engine, Painter } from '../../models/engine.js';
+import type { NetSpec } from '../../models/net.js';
+import type { Size } from '../../models/pixels.js';
+import { randomWeights } from '../../models/random-weights.js';
+import type { Weights } from '../../models/weights.js';
+import { Batcher } from '../../pipeline/batcher.js';
+import type { Contender, Outcome } from './interleave.js';
+import { timesAsLong } from './interleave.js';
+import { drawing } from './picture.js';
+import { inverted } from './statistics.js';
+import { digits, NONE, percent, type Table } from './table.js';
+
+/** Pictures that a contender paints before it is measured: engines may treat a style better that stays. */
+const SETTLE = 64;
+
+/** Streams that paint through one batcher, each as fast as it gets its pictures back. */
+export interface Crowd {
+  readonly name: string;
+  readonly streams: number;
+  /** The styles that a stream has, in turn one for each frame. */
+  readonly stylesOf: (stream: number) => readonly Weights[];
+  /** Whether weights are bound anew for each frame, as while one style fades into another. */
+  readonly rebinds?: boolean;
+}
+
+/** Random weights of a style, the same for the same number. */
+export const styleOf = (net: NetSpec, number: number): Weights => randomWeights(net, 'style', number + 2);
+
+interface Stream {
+  readonly painter: Painter;
+  readonly bound: readonly Bound[];
+  readonly styles: readonly Weights[];
+  frame: number;
+}
+
+/** A crowd ready to paint: one run is a number of frames of each stream, and takes the time of one frame. */
+export async function openCrowd(
+  crowd: Crowd,
+  { engine, net, size, frames }: { engine: Engine; net: NetSpec; size: Size; frames: number },
+): Promise<Contender & AsyncDisposable> {
+  const batcher = new Batcher((wanted) => engine.painter(net, randomWeights(net, 'net'), wanted));
+  const streams: Stream[] = [];
+  const pixels = drawing(size);
+  for (let i = 0; i < crowd.streams; i++) {
+    const painter = await batcher.lease(size);
+    const styles = crowd.stylesOf(i);
+    const bound: Bound[] = [];
+    for (const style of styles) bound.push(await painter.bind(style));
+    streams.push({ painter, bound, styles, frame: 0 });
+  }
+  const paintOne = async (stream: Stream) => {
+    const turn = stream.frame++ % stream.bound.length;
+    if (!crowd.rebinds) {
+      await stream.painter.paint([{ pixels, style: stream.bound[turn]! }]);
+      return;
+    }
+    using fresh = await stream.painter.bind(stream.styles[turn]!);
+    await stream.painter.paint([{ pixels, style: fresh }]);
+  };
+  const paint = (count: number) =>
+    Promise.all(
+      streams.map(async (stream) => {
+        for (let i = 0; i < count; i++) await paintOne(stream);
+      }),
+    );
+  const each = Math.max(1, Math.round(frames / crowd.streams));
+  await paint(Math.ceil(SETTLE / crowd.streams));
+  return {
+    name: crowd.name,
+    async run() {
+      const start = performance.now();
+      await paint(each);
+      return (performance.now() - start) / (each * crowd.streams);
+    },
+    async [Symbol.asyncDispose]() {
+      for (const { bound, painter } of streams) {
+        for (const one of bound) one[Symbol.dispose]();
+        await painter[Symbol.asyncDispose]();
+      }
+    },
+  };
+}
+
+/** A line of figures about a crowd; `share` is its throughput as a share of the one it is held against. */
+export interface CrowdLine {
+  readonly name: string;
+  readonly fps?: number;
+  readonly quartiles?: readonly [number, number];
+  readonly against?: string;
+  readonly share?: number;
+  readonly missing?: string;
+}
+
+/** What came of each crowd; `against` names the one that its throughput is held against. */
+export function linesOf(
+  crowds: readonly (Pick<Crowd, 'name'> & { readonly against?: string })[],
+  outcomes: readonly Outcome[],
+): CrowdLine[] {
+  return crowds.map(({ name, against }, i) => {
+    const outcome = outcomes[i]!;
+    if (outcome.kind !== 'measured') return { name, missing: `${outcome.kind}: ${outcome.why}` };
+    const rate = inverted(outcome.ms, (ms) => 1000 / ms);
+    const other = outcomes[crowds.findIndex((crowd) => crowd.name === against)];
+    const share = other && timesAsLong(outcome, other);
+    return {
+      ...{ name, fps: rate.median, quartiles: [rate.q1, rate.q3] as const },
+      ...(share === undefined ? {} : { against, share }),
+    };
+  });
+}
+
+/** Lines about crowds as a table. */
+export const tableOf = (title: string, lines: readonly CrowdLine[]): Table => ({
+  title,
+  columns: ['', 'frames/s', 'quartiles', 'share', 'of'],
+  rows: lines.map(({ name, fps, quartiles, share, against, missing }) => [
+    ...[missing ? `${name} (${missing})` : name, fps === undefined ? NONE : digits(fps)],
+    quartiles ? quartiles.map(digits).join('–') : NONE,
+    ...[share === undefined ? NONE : percent(share), against ?? NONE],
+  ]),
+});
