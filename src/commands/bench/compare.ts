@@ -4,7 +4,8 @@ import { openEngines, openOpponents, ourRival, type Painting, type Rival, type T
 import { type Entry, type Group, groupOf, tableOf } from './group.js';
 import { type Contender, interleave } from './interleave.js';
 import { type Bench, inWords, type Part } from './part.js';
-import { type Difference, differenceOf, drawing } from './picture.js';
+import { type Difference, differenceOf } from './picture.js';
+import { taskOf } from './task.js';
 
 const sizeOf = (width: number, height: number): Size => ({ width, height });
 const compact = { bases: [8, 32], sizes: [sizeOf(256, 256), sizeOf(640, 360)], seconds: 25 };
@@ -97,16 +98,6 @@ async function compareOn(
   }
 }
 
-/** The net of a base with all weights its own: what a style that stays is painted with. */
-async function taskOf(base: number, size: Size): Promise<Task> {
-  const [{ transformNet }, { randomWeights }] = await Promise.all([
-    import('../../models/nets/transform.js'),
-    import('../../models/random-weights.js'),
-  ]);
-  const net = transformNet({ base, generated: 'none', affine: 'net' });
-  return { net, base, weights: randomWeights(net, 'net'), pixels: drawing(size) };
-}
-
 /** Our engines, the same net in other runtimes, and the dense product as ceiling, side by side. */
 export const compare: Part = async (bench) => {
   const { options, signal, note } = bench;
@@ -121,7 +112,7 @@ export const compare: Part = async (bench) => {
       for (const size of options.size ?? course.sizes) {
         signal.throwIfAborted();
         note(`base ${base}, ${inWords(size)}: ${rivals.length} contenders, about ${budgetMs / 1000} s …`);
-        const group = await compareOn(rivals, await taskOf(base, size), budgetMs, bench);
+        const group = await compareOn(rivals, taskOf(base, size), budgetMs, bench);
         groups.push(group);
         bench.show(tableOf(group));
       }

@@ -1,14 +1,17 @@
 import { Unsupported } from '../../errors.js';
 import type { Engine } from '../../models/engine.js';
 import type { EngineName, EngineProbe } from '../../models/engines/index.js';
-import type { NetSpec } from '../../models/net.js';
+import { type NetSpec, netParams, styleParams } from '../../models/net.js';
 import type { Pixels } from '../../models/pixels.js';
 import type { Weights } from '../../models/weights.js';
 import type { Contender } from './interleave.js';
 
 /** A net with all its weights, and the picture to paint: the same for all who take part. */
 export interface Task {
+  /** The net as one style's own: opponents may treat all weights as constants. */
   readonly net: NetSpec;
+  /** The same net for any style, as ours always paint: the weights of a style come at last. */
+  readonly styled: NetSpec;
   readonly base: number;
   readonly weights: Weights;
   readonly pixels: Pixels;
@@ -49,9 +52,10 @@ export async function ourRival(engine: Engine): Promise<Rival> {
     name: engine.name,
     kind: 'engine',
     device: await deviceOf(engine),
-    async open({ net, weights, pixels }) {
-      const painter = await engine.painter(net, weights, pixels);
-      const style = await painter.bind(new Map());
+    async open({ styled, weights, pixels }) {
+      const of = (names: readonly string[]) => new Map(names.map((name) => [name, weights.get(name)!]));
+      const painter = await engine.painter(styled, of(netParams(styled)), pixels);
+      const style = await painter.bind(of(styleParams(styled)));
       return {
         name: engine.name,
         async run() {

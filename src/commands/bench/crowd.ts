@@ -10,8 +10,8 @@ import { drawing } from './picture.js';
 import { inverted } from './statistics.js';
 import { digits, NONE, percent, type Table } from './table.js';
 
-/** Pictures that a contender paints before it is measured: engines may treat a style better that stays. */
-const SETTLE = 64;
+/** Pictures that a contender paints before it is measured, so that all its styles have been used. */
+const SETTLE = 32;
 
 /** Streams that paint through one batcher, each as fast as it gets its pictures back. */
 export interface Crowd {

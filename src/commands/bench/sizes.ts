@@ -1,12 +1,13 @@
 import type { Engine } from '../../models/engine.js';
+import { transformNet } from '../../models/nets/transform.js';
 import type { Size } from '../../models/pixels.js';
 import { flopsOf } from './arithmetic.js';
 import { openOpponents, ourRival } from './contenders.js';
 import { type Contender, interleave, type Outcome } from './interleave.js';
 import { openOneEngine } from './one-engine.js';
 import { type Bench, inWords, type Part } from './part.js';
-import { drawing } from './picture.js';
 import { digits, NONE, percent, type Table } from './table.js';
+import { taskOf } from './task.js';
 
 const seconds = 30;
 const compact = ['256x256', '320x180', '640x360', '960x540', '1280x720'];
@@ -49,16 +50,10 @@ const tableOf = (title: string, lines: readonly Line[]): Table => ({
 /** One base at all sizes, in turn, and the dense product between them. */
 async function measure(engine: Engine, base: number, sizes: readonly Size[], bench: Bench) {
   const { options, signal } = bench;
-  const [{ transformNet }, { randomWeights }] = await Promise.all([
-    import('../../models/nets/transform.js'),
-    import('../../models/random-weights.js'),
-  ]);
-  const net = transformNet({ base, generated: 'none', affine: 'net' });
-  const weights = randomWeights(net, 'net');
   const rival = await ourRival(engine);
   const opened: (Contender & AsyncDisposable)[] = [];
   try {
-    for (const size of sizes) opened.push(await rival.open({ net, base, weights, pixels: drawing(size) }));
+    for (const size of sizes) opened.push(await rival.open(taskOf(base, size)));
     const wanted = options.against?.filter((name) => name === 'none') ?? ['onnxruntime'];
     const [runtime] = await openOpponents(wanted, { signal, note: bench.note });
     const product = rival.device === runtime?.device ? await runtime?.product?.() : undefined;
@@ -67,6 +62,7 @@ async function measure(engine: Engine, base: number, sizes: readonly Size[], ben
     const outcomes = await interleave(opened, { budgetMs, signal });
     const dense = product && outcomes.at(-1);
     const ceiling = product && dense?.kind === 'measured' ? product.flops / dense.ms.median / 1e6 : undefined;
+    const net = transformNet({ base });
     return sizes.map((size, i) => lineOf(size, flopsOf(net, size), outcomes[i]!, ceiling));
   } finally {
     for (const one of opened) await one[Symbol.asyncDispose]();

@@ -1,22 +1,22 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { openOpponents, type Rival, type Task } from '../../../src/commands/bench/contenders.js';
+import { openOpponents, ourRival, type Rival, type Task } from '../../../src/commands/bench/contenders.js';
 import { LineProcess } from '../../../src/commands/bench/line-process.js';
 import { openOnnxRuntime } from '../../../src/commands/bench/onnxruntime.js';
-import { differenceOf, drawing } from '../../../src/commands/bench/picture.js';
-import { transformNet } from '../../../src/models/nets/transform.js';
-import { randomWeights } from '../../../src/models/random-weights.js';
+import { differenceOf } from '../../../src/commands/bench/picture.js';
+import { taskOf } from '../../../src/commands/bench/task.js';
+import { openEngine } from '../../../src/models/engines/index.js';
 
 const signal = new AbortController().signal;
 
 const task = (base: number, width: number, height: number): Task => {
-  const net = transformNet({ base, generated: 'none', affine: 'net' });
-  const weights = new Map(randomWeights(net, 'net'));
+  const plain = taskOf(base, { width, height });
+  const weights = new Map(plain.weights);
   // Scales and shifts that are not 1 and 0, so that leaving them out would show.
   for (const [name, { shape, data }] of weights)
     if (/\.(scale|shift|bias)$/.test(name))
       weights.set(name, { shape, data: data.map((value, i) => value + 0.1 * Math.sin(i + name.length)) });
-  return { net, base, weights, pixels: drawing({ width, height }) };
+  return { ...plain, weights };
 };
 
 async function painted(rival: Rival, what: Task): Promise<Uint8Array> {
@@ -34,6 +34,18 @@ const python = ['python3', '/usr/bin/python3'].find((name) => {
   } catch {
     return false;
   }
+});
+
+describe('an engine of ours', () => {
+  it('paints with the weights of a style bound what ONNX Runtime paints with all weights its own', async () => {
+    await using ours = await ourRival(await openEngine('onnx/cpu'));
+    await using reference = await openOnnxRuntime();
+    const apart = differenceOf(
+      await painted(ours, task(4, 32, 48)),
+      await painted(reference, task(4, 32, 48)),
+    );
+    expect(apart.max).toBeLessThanOrEqual(1);
+  });
 });
 
 describe('PyTorch', () => {
