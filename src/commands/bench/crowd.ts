@@ -7,7 +7,7 @@ import { Batcher } from '../../pipeline/batcher.js';
 import type { Contender, Outcome } from './interleave.js';
 import { timesAsLong } from './interleave.js';
 import { drawing } from './picture.js';
-import { inverted } from './statistics.js';
+import { ratesOf } from './statistics.js';
 import { digits, NONE, percent, type Table } from './table.js';
 
 /** Pictures that a contender paints before it is measured, so that all its styles have been used. */
@@ -99,7 +99,7 @@ export function linesOf(
   return crowds.map(({ name, against }, i) => {
     const outcome = outcomes[i]!;
     if (outcome.kind !== 'measured') return { name, missing: `${outcome.kind}: ${outcome.why}` };
-    const rate = inverted(outcome.ms, (ms) => 1000 / ms);
+    const rate = ratesOf(outcome.ms);
     const other = outcomes[crowds.findIndex((crowd) => crowd.name === against)];
     const share = other && timesAsLong(outcome, other);
     return {

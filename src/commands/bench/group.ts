@@ -1,7 +1,7 @@
 import type { Device } from './contenders.js';
 import { type Contender, type Outcome, timesAsLong } from './interleave.js';
 import { type Difference, showsTheSame } from './picture.js';
-import { inverted, type Summary } from './statistics.js';
+import { ratesOf, type Summary } from './statistics.js';
 import { digits, NONE, percent, type Table } from './table.js';
 
 /** One contender's line, rates a second. */
@@ -54,7 +54,7 @@ interface Ceiling {
   readonly outcome: Outcome;
 }
 
-const ratesOf = (ceilings: Readonly<Partial<Record<Device, Ceiling>>>): Group['ceilings'] =>
+const gflopsOf = (ceilings: Readonly<Partial<Record<Device, Ceiling>>>): Group['ceilings'] =>
   Object.fromEntries(Object.entries(ceilings).map(([device, { gflops }]) => [device, gflops]));
 
 /** Puts together what is told of a group. Contenders that paint something else take no part in the ranking. */
@@ -89,7 +89,7 @@ export function groupOf(
     };
   });
   return {
-    ...{ base, size, gflop: flops / 1e9, ceilings: ratesOf(ceilings) },
+    ...{ base, size, gflop: flops / 1e9, ceilings: gflopsOf(ceilings) },
     ...{ best: best?.contender.name, lines },
   };
 }
@@ -99,6 +99,7 @@ const columns = [
   'a second',
   'quartiles',
   'ms',
+  'fastest',
   'GFLOP/s',
   'of the ceiling',
   'our best is × as fast',
@@ -107,10 +108,16 @@ const columns = [
 
 function cells({ name, ms, gflops, share, timesAsLong: times, difference, same, missing }: Line): string[] {
   if (!ms) return [`${name} (${missing})`, ...columns.slice(1).map(() => NONE)];
-  const rate = inverted(ms, (value) => 1000 / value);
+  const rate = ratesOf(ms);
   const apart = difference && `${difference.max}, ${difference.mean.toFixed(4)}${same ? '' : ' (another!)'}`;
   return [
-    ...[name, digits(rate.median), `${digits(rate.q1)}–${digits(rate.q3)}`, digits(ms.median)],
+    ...[
+      name,
+      digits(rate.median),
+      `${digits(rate.q1)}–${digits(rate.q3)}`,
+      digits(ms.median),
+      digits(ms.least),
+    ],
     ...[digits(gflops ?? 0), share === undefined ? NONE : percent(share)],
     ...[times === undefined ? NONE : times.toFixed(2), apart ?? NONE],
   ];

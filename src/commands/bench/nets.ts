@@ -4,7 +4,7 @@ import { openEngines } from './contenders.js';
 import { type Contender, interleave, type Outcome } from './interleave.js';
 import { type Bench, inWords, type Part } from './part.js';
 import { drawing } from './picture.js';
-import { inverted } from './statistics.js';
+import { ratesOf } from './statistics.js';
 import { digits, NONE, type Table } from './table.js';
 
 const defaults = { bases: [8, 16, 32], sizes: ['256x256', '640x360'], seconds: 6 };
@@ -59,9 +59,7 @@ async function open(engine: Engine, base: number, size: Size) {
 
 /** The line of an engine. */
 function rowOf(about: Pick<Row, 'engine' | 'base' | 'size'>, outcomes: readonly Outcome[]): Row {
-  const rates = outcomes.map((outcome) =>
-    outcome.kind === 'measured' ? inverted(outcome.ms, (ms) => 1000 / ms) : undefined,
-  );
+  const rates = outcomes.map((outcome) => (outcome.kind === 'measured' ? ratesOf(outcome.ms) : undefined));
   const [transform, meta, both] = rates;
   const [lost] = outcomes.flatMap((outcome) => (outcome.kind === 'measured' ? [] : [outcome]));
   return {

@@ -4,6 +4,8 @@ export interface Summary {
   /** The quartiles: half of all values lie between them. */
   readonly q1: number;
   readonly q3: number;
+  /** The least disturbed where the machine does other things as well. */
+  readonly least: number;
   readonly count: number;
 }
 
@@ -16,16 +18,18 @@ export function quantile(values: readonly number[], share: number): number {
   return below + (above - below) * (at - Math.floor(at));
 }
 
-/** Median and quartiles of at least one value. */
+/** Median, quartiles and the least of at least one value. */
 export const summarise = (values: readonly number[]): Summary => ({
   median: quantile(values, 0.5),
   q1: quantile(values, 0.25),
   q3: quantile(values, 0.75),
+  least: quantile(values, 0),
   count: values.length,
 });
 
-/** The summary of a decreasing function of the values: a rate of times. The quartiles change places. */
-export const inverted = ({ median, q1, q3, count }: Summary, of: (value: number) => number): Summary => ({
-  ...{ median: of(median), q1: of(q3), q3: of(q1) },
-  count,
+/** Median and quartiles of the rate, per second, of what takes milliseconds. */
+export const ratesOf = ({ median, q1, q3 }: Pick<Summary, 'median' | 'q1' | 'q3'>) => ({
+  median: 1000 / median,
+  q1: 1000 / q3,
+  q3: 1000 / q1,
 });
