@@ -87,7 +87,12 @@ async function measure(
     for (const line of (options.markdown ? markdown : plain)(table)) print(line);
   };
   const bench: Bench = { options, file, signal, show, note: tell };
-  const figures = await (await parts[name]!.load())(bench);
+  const part = await parts[name]!.load();
+  const figures = await part(bench).catch((error: unknown) => {
+    // What an interruption breaks on its way is no news.
+    signal.throwIfAborted();
+    throw error;
+  });
   if (json) print(JSON.stringify({ part: name, date, command, machine, ...figures }));
 }
 
