@@ -1,6 +1,6 @@
 /**
- * Makes the presets of a model: `models/<model>/<name>.safetensors`, the weights that its MetaNet makes of paintings in
- * the public domain, and `<name>.webp`, our own demo picture painted with them. Also `docs/painted.webp`, the picture
+ * Makes the presets of a model: `models/<model>/<name>.safetensors`, what its MetaNet sees of paintings in the public
+ * domain, a few hundred numbers each, and `<name>.webp`, our own demo picture painted with them. Also `docs/painted.webp`, the picture
  * of the README. The paintings themselves are read and never copied. The same model makes the same files again.
  *
  *   npm run build && node scripts/make-presets.mjs --model models/fast.safetensors --paintings DIR
@@ -10,11 +10,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openEngine } from '../dist/models/engines/index.js';
+import { featureNet, joinFeatures } from '../dist/models/features.js';
 import { writeWhole } from '../dist/models/files.js';
 import { styleInput } from '../dist/models/gallery.js';
 import { openModel } from '../dist/models/models.js';
 import { readPicture, writePicture } from '../dist/models/picture.js';
-import { readStyle, writeStyle } from '../dist/models/style.js';
+import { readStyle, writeFeatures } from '../dist/models/style.js';
 import { demoPicture } from './demo-picture.mjs';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -26,7 +27,8 @@ const { values: options } = parseArgs({
     engine: { type: 'string', default: 'onnx/cpu' },
     /** Where the presets go; `models/<name of the model>` unless told otherwise. */
     out: { type: 'string' },
-    docs: { type: 'string', default: at('../docs/painted.webp') },
+    /** Where the README's picture goes; left out, it stays as it is. */
+    docs: { type: 'string' },
     /** Each pixel of the demo picture is the mean of this many points squared: 1 is quick and jagged. */
     samples: { type: 'string', default: '2' },
     /** The presets that the README's picture shows, beside the demo picture. */
@@ -49,15 +51,15 @@ const LATEST_DEATH = 1954;
 function cardOf({ name, title, artist, died, year }, model) {
   if (!(died <= LATEST_DEATH))
     throw new Error(`${name}: ${artist} died in ${died}, so it may not be free yet`);
-  const provenance = `Weights made by the MetaNet of the model ${model.card.name} from a reproduction of the painting, which is in the public domain (its artist died by ${died}).`;
+  const provenance = `Features that the MetaNet of the model ${model.card.name} sees in a reproduction of the painting, which is in the public domain (its artist died by ${died}).`;
   return { name, title, artist, year, date: model.card.date, licence: model.card.licence, provenance };
 }
 
-/** Style weights from a painting, written, and read back: what is painted is what the file says. */
-async function makeStyle(preset, model, styler, out) {
+/** The features of a painting, written, and read back as weights: what is painted is what the file says. */
+async function makeStyle(preset, model, encoder, out) {
   const { pixels } = await readPicture(join(options.paintings, preset.file));
-  const weights = await styler.weights(await styleInput(pixels));
-  const bytes = writeStyle(cardOf(preset, model), weights, model);
+  const features = joinFeatures(model.meta, await encoder.weights(await styleInput(pixels)));
+  const bytes = writeFeatures(cardOf(preset, model), features, model);
   await writeWhole(join(out, `${preset.name}.safetensors`), bytes);
   return readStyle(bytes, model).weights;
 }
@@ -102,6 +104,17 @@ function grid(pictures) {
   return { data, ...size };
 }
 
+/** The README's picture: the demo picture, and the same in some styles. */
+async function showSome(engine, model, styles) {
+  const shown = new Map(options.show.split(',').map((name) => [name, styles.get(name)]));
+  for (const [name, weights] of shown)
+    if (!weights) throw new Error(`--show names ${name}, which is no preset`);
+  const tile = demoPicture(TILE, samples);
+  const painted = await paintAll(engine, model, tile, shown);
+  const description = `The Livebrush demo picture, and the same painted in the style of ${[...shown.keys()].join(', ')}`;
+  await writePicture(options.docs, grid([tile, ...painted.values()]), { quality: 88, description });
+}
+
 async function main(engine) {
   const presets = JSON.parse(await readFile(options.list, 'utf8'));
   const model = await openModel(options.model);
@@ -110,8 +123,8 @@ async function main(engine) {
   for (const file of await readdir(out)) if (/\.(safetensors|webp)$/.test(file)) await rm(join(out, file));
 
   const styles = new Map();
-  await closing(engine.styler(model.meta, model.metaWeights), async (styler) => {
-    for (const preset of presets) styles.set(preset.name, await makeStyle(preset, model, styler, out));
+  await closing(engine.styler(featureNet(model.meta), model.metaWeights), async (encoder) => {
+    for (const preset of presets) styles.set(preset.name, await makeStyle(preset, model, encoder, out));
   });
 
   for (const [name, picture] of await paintAll(engine, model, demoPicture(THUMBNAIL, samples), styles)) {
@@ -120,14 +133,8 @@ async function main(engine) {
     await writePicture(join(out, `${name}.webp`), picture, { quality: 85, description });
   }
 
-  const shown = new Map(options.show.split(',').map((name) => [name, styles.get(name)]));
-  for (const [name, weights] of shown)
-    if (!weights) throw new Error(`--show names ${name}, which is no preset`);
-  const tile = demoPicture(TILE, samples);
-  const painted = await paintAll(engine, model, tile, shown);
-  const description = `The Livebrush demo picture, and the same painted in the style of ${[...shown.keys()].join(', ')}`;
-  await writePicture(options.docs, grid([tile, ...painted.values()]), { quality: 88, description });
-  process.stdout.write(`${presets.length} presets of ${model.card.name} in ${out}; ${options.docs}\n`);
+  if (options.docs) await showSome(engine, model, styles);
+  process.stdout.write(`${presets.length} presets of ${model.card.name} in ${out}\n`);
 }
 
 await closing(openEngine(options.engine), main);

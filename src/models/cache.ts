@@ -7,11 +7,10 @@ import { folders } from '../config.js';
 import { BadInput, codeOf, NotFound } from '../errors.js';
 import { log } from '../log.js';
 import { readWhole, writeWhole } from './files.js';
-import { floatToHalf, halfToFloat } from './half.js';
 import { type Model, readCard } from './model.js';
 import type { Pixels } from './pixels.js';
 import { checkStyle } from './style.js';
-import { readWeights, type Weights, writeWeights } from './weights.js';
+import { halved, readWeights, type Weights, writeWeights } from './weights.js';
 
 /** Where weights came from: the model had to make them only if `made`. */
 export type Origin = 'memory' | 'disk' | 'made';
@@ -69,16 +68,6 @@ function sumOf(weights: Weights): string {
 export function cacheKey(model: Pick<Model, 'id'>, { data, width, height }: Pixels): string {
   const head = JSON.stringify([VERSION, model.id, width, height]);
   return createHash('sha256').update(head).update(data).digest('hex');
-}
-
-/** The numbers as a file of halves would give them back. */
-function halved(weights: Weights): Weights {
-  return new Map(
-    [...weights].map(([name, { shape, data }]) => [
-      name,
-      { shape, data: data.map((value) => halfToFloat(floatToHalf(value))) },
-    ]),
-  );
 }
 
 class DiskCache implements StyleCache {

@@ -142,10 +142,10 @@ export class Gallery implements AsyncDisposable {
   /** A person's own styles, and the presets that fit this model; of a model that holds its styles, those. */
   async list(): Promise<StyleEntry[]> {
     if (isStyled(this.#model)) return ownStyles(this.#model);
-    const fitting = new Set((await this.#presets()).map(({ card }) => card.name));
-    return (await listStyles(this.#places)).filter(
-      ({ name, source }) => source === 'user' || fitting.has(name),
-    );
+    const fitting = new Map((await this.#presets()).map((preset) => [preset.card.name, presetStyle(preset)]));
+    return (await listStyles(this.#places))
+      .filter(({ name, source }) => source === 'user' || fitting.has(name))
+      .map((entry) => (entry.source === 'user' ? entry : { ...entry, ...fitting.get(entry.name) }));
   }
 
   /**

@@ -1,7 +1,17 @@
 import { z } from 'zod';
 import { BadInput, Usage } from '../errors.js';
-import { type Model, readCard } from './model.js';
-import { mismatch, paramsFrom, readWeights, type Weights, writeWeights } from './weights.js';
+import { weightsOfFeatures } from './features.js';
+import { type MetaModel, type Model, readCard } from './model.js';
+import {
+  halved,
+  mismatch,
+  paramsFrom,
+  readWeights,
+  type StoredType,
+  type Tensor,
+  type Weights,
+  writeWeights,
+} from './weights.js';
 
 /** Names of styles and models: what is safe as a file name anywhere and needs no quotes in a shell. */
 export const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/;
@@ -67,13 +77,24 @@ export function checkStyle(weights: Weights, { card, transform }: Made, what: st
   if (why) throw new BadInput(`${what} does not fit the model ${card.name}: ${why}.`);
 }
 
+/** The one tensor of a style file that holds features (see `features.ts`) in place of weights. */
+const FEATURES = 'features';
+
+type Described = Omit<StyleCard, 'format' | 'kind' | 'model' | 'modelId'>;
+
 /** The bytes of a style file: one style's weights for one model, numbers as halves. */
-export function writeStyle(
-  card: Omit<StyleCard, 'format' | 'kind' | 'model' | 'modelId'>,
-  weights: Weights,
-  model: Made,
-): Uint8Array {
+export function writeStyle(card: Described, weights: Weights, model: Made): Uint8Array {
   checkStyle(weights, model, `The style ${card.name}`);
+  return writeCard(card, weights, model, 'F16');
+}
+
+/** The bytes of a style file that holds what the model's MetaNet sees of a picture: a thousandth of the weights. */
+export function writeFeatures(card: Described, features: Tensor, model: MetaModel): Uint8Array {
+  checkStyle(weightsOfFeatures(model.meta, model.metaWeights, features), model, `The style ${card.name}`);
+  return writeCard(card, new Map([[FEATURES, features]]), model, 'F32');
+}
+
+function writeCard(card: Described, tensors: Weights, model: Made, type: StoredType): Uint8Array {
   const whole = styleCard.parse({
     ...card,
     format: 1,
@@ -81,7 +102,7 @@ export function writeStyle(
     model: model.card.name,
     modelId: model.id,
   });
-  return writeWeights(weights, { livebrush: JSON.stringify(whole) });
+  return writeWeights(tensors, { livebrush: JSON.stringify(whole) }, type);
 }
 
 /** What the header of a style file says. @throws BadInput when the file is something else. */
@@ -94,10 +115,10 @@ export function readStyleCard(metadata: Readonly<Record<string, string>>, what: 
 /** @throws BadInput when the bytes are no style file, or one for another model. */
 export function readStyle(
   file: Uint8Array,
-  model: Made,
+  model: Made | MetaModel,
   what = 'The style file',
 ): { card: StyleCard; weights: Weights } {
-  const { weights, metadata } = readWeights(file, what);
+  const { weights: stored, metadata } = readWeights(file, what);
   const card = readStyleCard(metadata, what);
   if (card.modelId !== model.id)
     throw new BadInput(
@@ -106,6 +127,9 @@ export function readStyle(
         : `${what} was made for the model ${card.model}, not for ${model.card.name}.`,
       { hint: 'Make it again from its picture, or name the model it was made for with --model.' },
     );
+  const features = stored.size === 1 && 'meta' in model ? stored.get(FEATURES) : undefined;
+  const weights =
+    features && 'meta' in model ? halved(weightsOfFeatures(model.meta, model.metaWeights, features)) : stored;
   checkStyle(weights, model, what);
   return { card, weights };
 }

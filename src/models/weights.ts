@@ -197,6 +197,17 @@ export function writeWeights(
   return file;
 }
 
+/** The numbers as a file of halves would give them back. */
+export function halved(weights: Weights): Weights {
+  const floats = halfTable();
+  return new Map(
+    [...weights].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((value) => floats[floatToHalf(value)]!) },
+    ]),
+  );
+}
+
 /** What keeps `weights` from being exactly the finite tensors that `params` names; undefined when nothing does. */
 export function mismatch(weights: Weights, params: Readonly<Record<string, Param>>): string | undefined {
   for (const [name, { shape }] of Object.entries(params)) {

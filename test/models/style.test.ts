@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BadInput, Usage } from '../../src/errors.js';
-import { checkName, nameFrom, readStyle, writeStyle } from '../../src/models/style.js';
-import { readWeights, writeWeights } from '../../src/models/weights.js';
+import { weightsOfFeatures } from '../../src/models/features.js';
+import { checkName, nameFrom, readStyle, writeFeatures, writeStyle } from '../../src/models/style.js';
+import { halved, readWeights, writeWeights } from '../../src/models/weights.js';
 import { randomWeights, tinyModel, tinyModelFile } from './tiny-model.js';
 
 const model = tinyModel();
@@ -23,6 +24,22 @@ describe('a style file', () => {
     expect([...back.weights.keys()]).toEqual([...weights.keys()]);
     for (const [name, { data }] of weights)
       for (const [i, value] of data.entries()) expect(back.weights.get(name)!.data[i]).toBeCloseTo(value, 3);
+  });
+
+  it('may hold the features of its picture, and gives the weights that the MetaNet makes of them', () => {
+    const features = { shape: [326], data: Float32Array.from({ length: 326 }, (_, i) => Math.sin(i)) };
+    const file = writeFeatures(card, features, model);
+    expect(file.byteLength).toBeLessThan(2500);
+    const back = readStyle(file, model);
+    expect(back.card.name).toBe('wave');
+    expect([...back.weights.keys()].sort()).toEqual([...weights.keys()].sort());
+    const made = weightsOfFeatures(model.meta, model.metaWeights, features);
+    for (const [name, { data }] of halved(made)) expect(back.weights.get(name)!.data).toEqual(data);
+    const short = { shape: [3], data: new Float32Array(3) };
+    expect(() => writeFeatures(card, short, model)).toThrow('3 features where its model takes 326');
+    const { metadata } = readWeights(file);
+    const cut = writeWeights(new Map([['features', short]]), metadata);
+    expect(() => readStyle(cut, model)).toThrow(BadInput);
   });
 
   it('is not written of weights that are not a style of the model', () => {
