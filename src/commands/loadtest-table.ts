@@ -82,8 +82,8 @@ function togetherOf({ together }: LoadResult): string[] {
   ];
 }
 
-const cameIn = (who: string, { wanted, came, connectMs: { count, p50, p95 } }: Arrivals): string =>
-  `${came} of ${wanted} ${who}${count > 0 ? `, connected in ${p50} ms (p50), ${p95} ms (p95)` : ''}`;
+const cameIn = (who: string, { wanted, came, twice, connectMs: { count, p50, p95 } }: Arrivals): string =>
+  `${came} of ${wanted} ${who}${count > 0 ? `, connected in ${p50} ms (p50), ${p95} ms (p95)` : ''}${twice > 0 ? `, ${twice} at the second attempt` : ''}`;
 
 /** Faults by their words: the same one of many is told once. */
 function faultLines(faults: readonly Fault[]): string[] {
@@ -120,7 +120,7 @@ function generatorLines({ generator: { cpuPercent, lateMs, rssMB } }: LoadResult
 export function printResult(result: LoadResult): void {
   const { server, machine, streams, publishers, viewers, seconds, interrupted, loadtest: asked } = result;
   print(
-    `${server.url}, Livebrush ${server.version}, ${server.model} on ${server.engine}; ${machine.cpu}, ${machine.cores} cores, Node ${machine.node}`,
+    `${server.url}, Livebrush ${server.version}, ${server.model} on ${server.engine}; ${machine.cpu}, ${machine.cores} cores, load before ${machine.loadBefore.join(' ')}, Node ${machine.node}`,
   );
   print(
     `${asked.width}x${asked.height}, ${asked.fps} frames/s, ${asked.codec}, ${seconds.toFixed(1)} s${interrupted ? ' (interrupted)' : ''}`,

@@ -74,3 +74,17 @@ export class Durations {
     return { count: this.count, p50: at(0.5), p95: at(0.95), p99: at(0.99), worst: round(this.worst) };
   }
 }
+
+/** Percentiles of all durations together. */
+export function merged(all: readonly Durations[]): Timing {
+  const sum = new Durations();
+  for (const one of all) sum.merge(one);
+  return sum.timing();
+}
+
+/** Percentiles of milliseconds; what is no number is left out. */
+export function timingOf(values: readonly number[]): Timing {
+  const durations = new Durations();
+  for (const value of values) durations.add(value);
+  return durations.timing();
+}

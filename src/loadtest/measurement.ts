@@ -1,25 +1,27 @@
-import { availableParallelism, cpus } from 'node:os';
 import { LivebrushError } from '../errors.js';
-import type { ServerInfo, StreamInfo } from '../server/protocol.js';
+import type { ServerInfo } from '../server/protocol.js';
 import type { Crowd } from './crowd.js';
-import { Durations, round, spreadOf } from './figures.js';
+import { merged, round, spreadOf, timingOf } from './figures.js';
 import { Growth, type Sample } from './prometheus.js';
 import type { Publisher } from './publisher.js';
-import type { LoadNow, LoadOptions, LoadResult, ServerResult, StreamResult } from './result.js';
+import type { Arrivals, LoadNow, LoadOptions, LoadResult, StreamResult } from './result.js';
 import type { Target } from './target.js';
+import { serverOf, streamOf, type Told, togetherOf } from './told.js';
 import type { Viewer } from './viewer.js';
 
 /** How long the server is asked for its numbers. */
 const ASK_MS = 5000;
 const patience = () => AbortSignal.timeout(ASK_MS);
 
-/** What the server told between two looks at it. */
-interface Told {
-  readonly growth: Growth | undefined;
-  readonly after: readonly Sample[];
-  /** Seconds between them. */
-  readonly seconds: number;
+/** What a result tells beside what was measured. */
+interface About {
+  readonly machine: LoadResult['machine'];
+  readonly options: LoadOptions;
+  readonly info: ServerInfo;
 }
+
+/** What viewers saw, of all streams. */
+type Seen = Pick<LoadResult['together'], 'received' | 'latency'>;
 
 /** Counts over a span of time, from `begin` to `end`. */
 export class Measurement {
@@ -71,45 +73,53 @@ export class Measurement {
     };
   }
 
-  async end(options: LoadOptions, info: ServerInfo, interrupted: boolean): Promise<LoadResult> {
+  /** Counts no further, and asks the server what it saw. */
+  async end({ machine, options, info }: About, interrupted: boolean): Promise<LoadResult> {
     const { publishers, viewers, faults } = this.#crowd;
     const seconds = this.seconds;
-    const now = performance.now();
-    const { user, system } = process.cpuUsage(this.#cpu);
-    for (const viewer of viewers) viewer.finish(now);
-    // Taken before the server is asked, which takes its time.
+    // All of ours is taken before the server is asked, which takes its time.
+    const ours = this.#ours(seconds);
     const counted = publishers.map((one) => this.#counted(one, seconds));
-    const told = await this.#ask();
     this.#checkAll();
-    const streams = await Promise.all(counted.map((one) => this.#told(one, told)));
+    const told = await this.#ask();
+    const infos = await Promise.all(counted.map(({ stream }) => this.#target.stream(stream, patience())));
+    const streams = counted.map((one, i) => ({ ...one, ...streamOf(one.stream, told, infos[i]) }));
+    const { url, token: _, ...asked } = options;
     return {
-      loadtest: { ...options, token: undefined },
+      loadtest: { url, ...asked },
       date: new Date().toISOString(),
-      machine: {
-        cpu: cpus()[0]?.model.trim() ?? 'unknown',
-        ...{ cores: availableParallelism(), node: process.version },
-      },
-      server: { ...serverOf(told), url: options.url, ...aboutOf(info) },
+      machine,
+      server: { url, ...aboutOf(info), ...serverOf(told) },
       ...{ seconds: round(seconds, 2), interrupted },
-      publishers: {
-        ...{ wanted: options.publishers, came: publishers.length },
-        connectMs: timingOf(publishers.map(({ session }) => session.connectMs)),
-      },
+      publishers: arrivalsOf(options.publishers, publishers),
       viewers: {
-        ...{ wanted: options.viewers, came: viewers.length },
-        connectMs: timingOf(viewers.map(({ session }) => session.connectMs)),
+        ...arrivalsOf(options.viewers, viewers),
         firstPictureMs: timingOf(viewers.map(({ firstPictureMs }) => firstPictureMs ?? Number.NaN)),
       },
       streams,
-      together: this.#together(streams, seconds),
+      together: { ...ours.together, ...togetherOf(streams) },
+      generator: ours.generator,
+      faults,
+      ok:
+        faults.length === 0 && publishers.length === options.publishers && viewers.length === options.viewers,
+    };
+  }
+
+  /** What we saw of all streams, and of ourselves. */
+  #ours(seconds: number): Pick<LoadResult, 'generator'> & { together: Seen } {
+    const { publishers, viewers } = this.#crowd;
+    const { user, system } = process.cpuUsage(this.#cpu);
+    const now = performance.now();
+    for (const viewer of viewers) viewer.finish(now);
+    const received = spreadOf(viewers.map(({ frames }) => frames / seconds));
+    const latency = merged(viewers.map((viewer) => viewer.latency));
+    return {
+      together: { ...(received && { received }), latency },
       generator: {
         cpuPercent: round((user + system) / 1e4 / Math.max(seconds, 1e-3)),
         lateMs: merged(publishers.map(({ late }) => late)),
         rssMB: Math.round(process.memoryUsage.rss() / 1e6),
       },
-      faults,
-      ok:
-        faults.length === 0 && publishers.length === options.publishers && viewers.length === options.viewers,
     };
   }
 
@@ -147,93 +157,15 @@ export class Measurement {
       keyRequests: { server: keyRequests, viewers: sum((viewer) => viewer.keyRequests) },
     };
   }
-
-  /** The same with what the server tells of it. */
-  async #told(counted: StreamResult, { growth, after, seconds }: Told): Promise<StreamResult> {
-    const { stream } = counted;
-    const of = (name: string) => growth?.sum(`livebrush_frames_${name}_total`, { stream });
-    const [arrived, painted] = [of('in'), of('out')];
-    const dropped = growth?.of('livebrush_frames_dropped_total', { stream });
-    const hitRate = hitRateOf(stream, growth, after);
-    const work = workOf(await this.#target.stream(stream, patience()));
-    return {
-      ...counted,
-      ...(arrived !== undefined && { arrived: round(arrived / seconds) }),
-      ...(painted !== undefined && { painted: round(painted / seconds) }),
-      ...(dropped && {
-        dropped: Object.fromEntries(dropped.map((it) => [it.labels.reason ?? '', it.value])),
-      }),
-      ...(hitRate !== undefined && { hitRate }),
-      ...work,
-    };
-  }
-
-  #together(streams: readonly StreamResult[], seconds: number): LoadResult['together'] {
-    const { viewers } = this.#crowd;
-    const known = <T>(values: readonly (T | undefined)[]) => values.filter((value) => value !== undefined);
-    const published = spreadOf(streams.map((one) => one.published));
-    const painted = spreadOf(known(streams.map((one) => one.painted)));
-    const received = spreadOf(viewers.map(({ frames }) => frames / seconds));
-    const drops = known(streams.map(({ dropped }) => dropped));
-    const rates = known(streams.map(({ hitRate }) => hitRate));
-    return {
-      ...(published && { published }),
-      ...(painted && { painted }),
-      ...(received && { received }),
-      latency: merged(viewers.map(({ latency }) => latency)),
-      ...(drops.length > 0 && { dropped: added(drops) }),
-      ...(rates.length > 0 && {
-        hitRate: round(rates.reduce((sum, rate) => sum + rate, 0) / rates.length, 3),
-      }),
-      freezes: streams.reduce((sum, { freezes }) => sum + freezes, 0),
-      longestGapMs: Math.max(0, ...streams.map(({ longestGapMs }) => longestGapMs)),
-    };
-  }
 }
 
 const lost = new LivebrushError('The connection was lost while it was measured.');
 const blind = new LivebrushError('It was connected, but no whole picture came while it was measured.');
 
+const arrivalsOf = (wanted: number, all: readonly (Publisher | Viewer)[]): Arrivals => ({
+  ...{ wanted, came: all.length },
+  twice: all.filter(({ session }) => session.attempts > 1).length,
+  connectMs: timingOf(all.map(({ session }) => session.connectMs)),
+});
+
 const aboutOf = ({ version, engine, model }: ServerInfo) => ({ version, engine, model });
-
-function serverOf({ growth, after, seconds }: Told): Pick<ServerResult, 'cpuPercent' | 'rssMB'> {
-  const cpu = growth?.sum('process_cpu_seconds_total');
-  const rss = after.find(({ name }) => name === 'process_resident_memory_bytes')?.value;
-  return {
-    ...(cpu !== undefined && { cpuPercent: round((100 * cpu) / seconds) }),
-    ...(rss !== undefined && { rssMB: Math.round(rss / 1e6) }),
-  };
-}
-
-function workOf(info: StreamInfo | undefined): Pick<StreamResult, 'work' | 'level'> {
-  const { width, height, level } = info?.degraded ?? {};
-  return width && height ? { work: `${width}x${height}`, level: level ?? 0 } : {};
-}
-
-/** Share of the frames that came that were handed on in time, where the server counts them; else as it stands now. */
-function hitRateOf(stream: string, growth: Growth | undefined, after: readonly Sample[]): number | undefined {
-  const [onTime, came] = ['on_time', 'in'].map((name) =>
-    growth?.sum(`livebrush_frames_${name}_total`, { stream }),
-  );
-  if (onTime !== undefined && came) return round(Math.min(1, onTime / came), 3);
-  return after.find(({ name, labels }) => name === 'livebrush_hit_ratio' && labels.stream === stream)?.value;
-}
-
-function merged(all: readonly Durations[]) {
-  const sum = new Durations();
-  for (const one of all) sum.merge(one);
-  return sum.timing();
-}
-
-function timingOf(values: readonly number[]) {
-  const durations = new Durations();
-  for (const value of values) durations.add(value);
-  return durations.timing();
-}
-
-function added(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const one of counts)
-    for (const [name, value] of Object.entries(one)) sum[name] = (sum[name] ?? 0) + value;
-  return sum;
-}

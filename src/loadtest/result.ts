@@ -35,7 +35,9 @@ export interface Fault {
 export interface Arrivals {
   readonly wanted: number;
   readonly came: number;
-  /** Milliseconds from the request until packets could pass. */
+  /** Of those that came, how many had to try twice. */
+  readonly twice: number;
+  /** Milliseconds from the first request until packets could pass. */
   readonly connectMs: Timing;
 }
 
@@ -82,7 +84,13 @@ export interface ServerResult {
 export interface LoadResult {
   readonly loadtest: LoadOptions;
   readonly date: string;
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly node: string;
+    /** Load averages over 1, 5 and 15 minutes, before anything was measured. */
+    readonly loadBefore: readonly number[];
+  };
   readonly server: ServerResult;
   /** Seconds that were measured; less than wished where it was interrupted. */
   readonly seconds: number;

@@ -1,6 +1,8 @@
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { Interrupted } from '../errors.js';
 import type { ServerInfo } from '../server/protocol.js';
 import { Crowd } from './crowd.js';
+import { round } from './figures.js';
 import { prepareLoop } from './loop.js';
 import { Measurement } from './measurement.js';
 import type { LoadEvents, LoadOptions, LoadResult } from './result.js';
@@ -8,6 +10,13 @@ import { Target } from './target.js';
 import { pause } from './wish.js';
 
 const TICK_MS = 1000;
+
+/** This machine, and how busy it was before anything was measured. */
+const machineOf = (): LoadResult['machine'] => ({
+  cpu: cpus()[0]?.model.trim() ?? 'unknown',
+  ...{ cores: availableParallelism(), node: process.version },
+  loadBefore: loadavg().map((load) => round(load, 2)),
+});
 
 /** Styles that streams are to be painted in: those asked for, at least two where they are to change. */
 async function stylesOf({ styles, switchEvery }: LoadOptions, target: Target): Promise<string[]> {
@@ -26,6 +35,7 @@ export async function loadTest(
   events: LoadEvents,
   signal: AbortSignal,
 ): Promise<LoadResult> {
+  const machine = machineOf();
   const target = new Target({ url: options.url, token: options.token }, signal);
   const info = await target.info();
   const styles = await stylesOf(options, target);
@@ -38,13 +48,14 @@ export async function loadTest(
     await crowd.dress(styles, signal);
     if (crowd.publishers.length > 0) await crowd.watch(signal);
     if (crowd.publishers.length > 0) await pause(1000 * options.warmup, signal);
-    return await measure({ target, crowd, options, info, events, signal });
+    return await measure({ machine, target, crowd, options, info, events, signal });
   } finally {
     await crowd.leave(info.role);
   }
 }
 
 interface Parts {
+  readonly machine: LoadResult['machine'];
   readonly target: Target;
   readonly crowd: Crowd;
   readonly options: LoadOptions;
@@ -53,7 +64,8 @@ interface Parts {
   readonly signal: AbortSignal;
 }
 
-async function measure({ target, crowd, options, info, events, signal }: Parts): Promise<LoadResult> {
+async function measure(parts: Parts): Promise<LoadResult> {
+  const { target, crowd, options, events, signal } = parts;
   const measurement = await Measurement.begin(crowd, target);
   const end = performance.now() + 1000 * (crowd.publishers.length > 0 ? options.seconds : 0);
   try {
@@ -65,5 +77,5 @@ async function measure({ target, crowd, options, info, events, signal }: Parts):
     if (!signal.aborted) throw error;
     if (measurement.seconds < 0.5) throw signal.reason ?? new Interrupted();
   }
-  return measurement.end(options, info, signal.aborted);
+  return measurement.end(parts, signal.aborted);
 }
