@@ -6,8 +6,8 @@ import { BatchCost } from './batch-cost.js';
 export interface Due {
   /** By when it shall be painted, in microseconds of the live clock. */
   readonly deadline: number;
-  /** Whether it is refused as `Late` rather than painted when its turn comes after its deadline. */
-  readonly lapses: boolean;
+  /** Asked once the deadline is over and it is still in line: whether to refuse it as `Late`. Left out: never. */
+  readonly lapses?: () => boolean;
 }
 
 /** A picture to paint. */

@@ -92,7 +92,7 @@ function lease(asker: Asker, schedule: Schedule, release: () => Promise<void>): 
   return {
     size: painter.size,
     bind: (style) => painter.bind(style),
-    paint(batch, { deadline, lapses } = { deadline: schedule.now() + PATIENCE, lapses: false }) {
+    paint(batch, { deadline, lapses } = { deadline: schedule.now() + PATIENCE }) {
       const all = Promise.all(
         batch.map(
           (job) =>

@@ -14,6 +14,11 @@ export class Latest<T extends Disposable> implements AsyncIterable<T>, Disposabl
     return this.#dropped;
   }
 
+  /** Whether one waits to be read. */
+  get waiting(): boolean {
+    return this.#slot !== undefined;
+  }
+
   /** Takes `item` over; the one that still waits is dropped. */
   put(item: T): void {
     if (this.#ended) {

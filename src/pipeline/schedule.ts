@@ -39,7 +39,7 @@ export class Schedule {
   #planned = false;
   /** When a call ended last. */
   #ended = Number.NEGATIVE_INFINITY;
-  /** Rings when the next picture in line lapses. */
+  /** Rings when the next deadline is over. */
   #lapsing: Disposable | undefined;
   /** A call that waits for more pictures: since when, and what rings when it has waited enough. */
   #held: { readonly since: number; readonly alarm: Disposable } | undefined;
@@ -84,13 +84,10 @@ export class Schedule {
     return !call || (!second && call.expected !== undefined && call.expected < QUICK);
   }
 
-  /**
-   * Refuses what is too late to be painted: whoever asked has something newer by now, and shall have that in line when
-   * their turn comes.
-   */
+  /** Refuses what is too late to be painted, so that whoever asked has something newer in line when their turn comes. */
   #lapse(): void {
     const now = this.now();
-    const lapsed = new Set(this.#waiting.filter(({ lapses, deadline }) => lapses && deadline < now));
+    const lapsed = new Set(this.#waiting.filter(({ lapses, deadline }) => deadline < now && lapses?.()));
     this.#waiting = this.#waiting.filter((job) => !lapsed.has(job));
     for (const { asker, deadline, reject } of lapsed) {
       asker.open--;
@@ -99,14 +96,15 @@ export class Schedule {
     }
   }
 
-  /** Looks again when the next picture in line lapses. */
+  /** Looks again when the next deadline of a picture in line is over. */
   #watch(): void {
     this.#lapsing?.[Symbol.dispose]();
     this.#lapsing = undefined;
+    const now = this.now();
     const deadlines = this.#waiting.flatMap(({ lapses, deadline }) => (lapses ? [deadline] : []));
-    if (deadlines.length === 0) return;
-    const us = Math.ceil(Math.min(...deadlines) - this.now()) + 1;
-    this.#lapsing = this.#clock.after(Math.max(1, us), () => this.#go());
+    const next = Math.min(...deadlines.filter((deadline) => deadline >= now));
+    if (next < Number.POSITIVE_INFINITY)
+      this.#lapsing = this.#clock.after(Math.ceil(next - now) + 1, () => this.#go());
   }
 
   /** The pictures of the next call; none where nothing waits, or where the call waits for more. */
@@ -171,7 +169,7 @@ export class Schedule {
     this.#running.delete(call);
     for (const { asker } of batch) {
       asker.open--;
-      this.#shares.charge(asker.owner, us / batch.length);
+      this.#shares.charge(asker.owner, us / batch.length, now);
     }
     return us;
   }

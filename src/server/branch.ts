@@ -81,7 +81,9 @@ export class Branch implements AsyncDisposable {
     this.#parts = parts;
     this.#tap = tap;
     this.#options = options;
-    this.tally = new Tally({ maxAge: options.maxAge, came: () => tap.taken });
+    this.tally = new Tally({
+      ...{ maxAge: options.maxAge, came: () => tap.taken, newer: () => tap.newest.waiting },
+    });
     this.#tier = parts.tiers[0];
     this.encoders = new Encoders(this.painted, parts);
     this.#ladder = new Ladder(rungsOf(parts.tiers.map(({ cost }) => cost)));

@@ -88,7 +88,7 @@ export const MAX_AGE = [20, 10_000] as const;
 const set = {
   /**
    * How old a frame may be when its turn to be painted comes, in milliseconds from its arrival here: an older one is
-   * dropped as `late`, and the newest is next. Streams with less to spare are painted first.
+   * dropped as `late`, and the newest takes its place. Streams with less to spare are painted first.
    */
   maxAge: z.number().min(MAX_AGE[0]).max(MAX_AGE[1]).optional(),
 };

@@ -4,7 +4,7 @@ import { HitRate } from '../pipeline/hit-rate.js';
 import { liveNow } from '../pipeline/live.js';
 import { RateMeter } from '../pipeline/rate-meter.js';
 
-/** Nothing of a stream was handed on for so long, in microseconds: the next frame is painted however old it is. */
+/** Nothing of a stream was handed on for so long, in microseconds: its next frame is painted however old it is. */
 const STILL = 1_000_000;
 
 /** What a tally needs to know of its look. */
@@ -13,6 +13,8 @@ export interface TallyOptions {
   readonly maxAge: () => number;
   /** Frames that were offered to be painted so far. */
   readonly came: () => number;
+  /** Whether one has come since that waits to be painted. */
+  readonly newer: () => boolean;
   /** Microseconds of the live clock. */
   readonly now?: () => number;
 }
@@ -38,9 +40,13 @@ export class Tally {
     this.#hits = new HitRate(this.#now);
   }
 
-  /** By when a frame is wanted. It lapses then, unless the stream stood still until now: old is better than none. */
+  /**
+   * By when a frame is wanted. It lapses then, where there is a newer one to take its place; in a stream that stood
+   * still for a second it does not, so that nothing, such as a source that lags, makes it stand still for longer.
+   */
   due(frame: Frame): Due {
-    return { deadline: this.#deadline(frame), lapses: this.#now() - this.#handedOn < STILL };
+    const lapses = () => this.#options.newer() && this.#now() - this.#handedOn < STILL;
+    return { deadline: this.#deadline(frame), lapses };
   }
 
   handOn(frame: Frame): void {

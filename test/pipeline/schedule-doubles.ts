@@ -118,6 +118,12 @@ export interface Asked {
   readonly refused: unknown[];
 }
 
+/** When a picture is wanted, and whether it lapses then. */
+export interface Wanted {
+  readonly deadline?: number;
+  readonly lapses?: boolean;
+}
+
 /** A look of a stream: asks for pictures and notes what became of them. */
 export async function look(batcher: Batcher, { size = small, owner }: { size?: Size; owner?: object } = {}) {
   const painter = await batcher.lease(size, owner);
@@ -127,8 +133,9 @@ export async function look(batcher: Batcher, { size = small, owner }: { size?: S
     ...asked,
     painter,
     /** Asks for a picture whose first byte is `value`; it is in line afterwards, or with `whole` done. */
-    async ask(value: number, due?: Partial<Due>, whole = false): Promise<void> {
-      const wanted = due && { deadline: Number.MAX_SAFE_INTEGER, lapses: false, ...due };
+    async ask(value: number, due?: Wanted, whole = false): Promise<void> {
+      const { deadline = Number.MAX_SAFE_INTEGER, lapses = false } = due ?? {};
+      const wanted: Due | undefined = due && { deadline, lapses: () => lapses };
       const done = painter.paint([{ pixels: grey(value, size), style }], wanted).then(
         ([painted]) => void asked.painted.push(painted!.data[0]!),
         (error: unknown) => void asked.refused.push(error),

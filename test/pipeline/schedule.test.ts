@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Late } from '../../src/errors.js';
-import { tick } from './doubles.js';
+import { grey, tick } from './doubles.js';
 import { look, small, Workshop } from './schedule-doubles.js';
 
 const MS = 1000;
@@ -145,6 +145,26 @@ describe('shares of an engine', () => {
   });
 });
 
+describe('a stream whose frames are always wanted last', () => {
+  it.each([10, 60, 100, 300])('has its share all the same where calls take %i ms', async (ms) => {
+    const shop = new Workshop();
+    // Those who bring fresher frames have later deadlines, and one allows them to be older.
+    const ages = [0, 15, 40, 100];
+    const streams = await Promise.all(ages.map(() => look(shop.batcher)));
+    let over = false;
+    const asking = streams.map(async ({ ask }, i) => {
+      const deadline = () => shop.clock.now() + (i === 1 ? 150 : 250 - ages[i]!) * MS;
+      while (!over) await ask(i, { deadline: deadline(), lapses: true }, true);
+    });
+    await tick();
+    for (let i = 0; i < 200; i++) await shop.end(ms * MS);
+    over = true;
+    await shop.drain(MS);
+    await Promise.all(asking);
+    for (const { painted } of streams) expect(painted.length).toBeGreaterThan(35);
+  });
+});
+
 describe('a frame that is too old', () => {
   it('is refused when its turn comes, and who asked for it is next', async () => {
     const shop = new Workshop();
@@ -177,6 +197,22 @@ describe('a frame that is too old', () => {
     await b.ask(5, due(900));
     await shop.end(5 * MS);
     expect(shop.calls).toEqual([[1], [3], [5]]);
+  });
+
+  it('lapses as soon as something newer has come, and not before', async () => {
+    const shop = new Workshop();
+    const [a, b] = [await look(shop.batcher), await look(shop.batcher)];
+    await a.ask(1);
+    let newer = false;
+    const style = await b.painter.bind(new Map());
+    const due = { deadline: shop.clock.now() - 1, lapses: () => newer };
+    const refused = b.painter.paint([{ pixels: grey(2), style }], due).catch((error: unknown) => error);
+    await shop.clock.advance(50 * MS);
+    expect(shop.clock.next).toBeUndefined();
+    newer = true;
+    await shop.end(10 * MS);
+    expect(await refused).toBeInstanceOf(Late);
+    expect(shop.calls).toEqual([[1]]);
   });
 
   it('is painted all the same where it may not lapse', async () => {

@@ -6,8 +6,13 @@ import { grey } from '../pipeline/doubles.js';
 afterEach(() => expect(framesAlive()).toBe(0));
 
 function tallied(maxAge: number) {
-  const state = { now: 5_000_000, came: 0, maxAge };
-  const tally = new Tally({ maxAge: () => state.maxAge, came: () => state.came, now: () => state.now });
+  const state = { now: 5_000_000, came: 0, maxAge, newer: true };
+  const tally = new Tally({
+    maxAge: () => state.maxAge,
+    came: () => state.came,
+    newer: () => state.newer,
+    now: () => state.now,
+  });
   /** A frame that came so many milliseconds ago. */
   const aged = <T>(ms: number, use: (one: Frame) => T): T => {
     using one = frame(grey(1), state.now - ms * 1000);
@@ -24,12 +29,15 @@ describe('a tally', () => {
     expect(aged(100, (one) => tally.due(one)).deadline).toBe(state.now - 50_000);
   });
 
-  it('lets frames lapse while the stream moves, and none where it would stand still for longer than a second', () => {
+  it('lets frames lapse for newer ones while the stream moves, and none that would be missed', () => {
     const { state, tally, aged } = tallied(250);
-    const lapses = () => aged(0, (one) => tally.due(one).lapses);
+    const lapses = () => aged(0, (one) => tally.due(one).lapses?.());
     expect(lapses()).toBe(false);
     aged(0, (one) => tally.handOn(one));
     expect(lapses()).toBe(true);
+    state.newer = false;
+    expect(lapses()).toBe(false);
+    state.newer = true;
     state.now += 999_999;
     expect(lapses()).toBe(true);
     state.now += 1;
