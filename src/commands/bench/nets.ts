@@ -7,7 +7,7 @@ import { drawing } from './picture.js';
 import { ratesOf } from './statistics.js';
 import { digits, NONE, type Table } from './table.js';
 
-const defaults = { bases: [8, 16, 32], sizes: ['256x256', '640x360'], seconds: 6 };
+const defaults = { bases: [8, 16, 32], sizes: ['256x256', '640x360'], seconds: 10 };
 const tests = ['transform', 'meta', 'both'] as const;
 
 interface Row {

@@ -35,7 +35,10 @@ async function load(): Promise<Runtime> {
   try {
     return await import('onnxruntime-node');
   } catch (cause) {
-    throw new Unsupported('ONNX Runtime does not load on this machine.', { cause });
+    throw new Unsupported('ONNX Runtime does not load on this machine.', {
+      hint: 'Leave it out with --against none.',
+      cause,
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { transformNet } from '../../models/nets/transform.js';
 import type { Size } from '../../models/pixels.js';
 import { flopsOf } from './arithmetic.js';
 import { openOpponents, ourRival } from './contenders.js';
-import { type Contender, interleave, type Outcome } from './interleave.js';
+import { type Contender, interleave, type Outcome, timesAsLong } from './interleave.js';
 import { openOneEngine } from './one-engine.js';
 import { type Bench, inWords, type Part } from './part.js';
 import { digits, NONE, percent, type Table } from './table.js';
@@ -24,14 +24,21 @@ interface Line {
   readonly missing?: string;
 }
 
-function lineOf(size: Size, flops: number, outcome: Outcome, ceiling: number | undefined): Line {
+/** The dense product that was measured between the sizes. */
+interface Dense {
+  readonly outcome: Outcome;
+  readonly flops: number;
+}
+
+function lineOf(size: Size, flops: number, outcome: Outcome, dense: Dense | undefined): Line {
   if (outcome.kind !== 'measured') return { size: inWords(size), missing: `${outcome.kind}: ${outcome.why}` };
   const ms = outcome.ms.median;
   const gflops = flops / ms / 1e6;
+  const slower = dense && timesAsLong(outcome, dense.outcome);
   return {
     ...{ size: inWords(size), ms, fps: 1000 / ms, gflops },
     msPerMegapixel: (ms * 1e6) / (size.width * size.height),
-    ...(ceiling ? { share: gflops / ceiling } : {}),
+    ...(slower ? { share: (flops / dense.flops) * slower } : {}),
   };
 }
 
@@ -54,16 +61,15 @@ async function measure(engine: Engine, base: number, sizes: readonly Size[], ben
   const opened: (Contender & AsyncDisposable)[] = [];
   try {
     for (const size of sizes) opened.push(await rival.open(taskOf(base, size)));
-    const wanted = options.against?.filter((name) => name === 'none') ?? ['onnxruntime'];
+    const wanted = options.against?.includes('none') ? [] : ['onnxruntime'];
     const [runtime] = await openOpponents(wanted, { signal, note: bench.note });
     const product = rival.device === runtime?.device ? await runtime?.product?.() : undefined;
     if (product) opened.push(product);
     const budgetMs = 1000 * (options.seconds ?? seconds);
     const outcomes = await interleave(opened, { budgetMs, signal });
-    const dense = product && outcomes.at(-1);
-    const ceiling = product && dense?.kind === 'measured' ? product.flops / dense.ms.median / 1e6 : undefined;
+    const dense = product && { outcome: outcomes.at(-1)!, flops: product.flops };
     const net = transformNet({ base });
-    return sizes.map((size, i) => lineOf(size, flopsOf(net, size), outcomes[i]!, ceiling));
+    return sizes.map((size, i) => lineOf(size, flopsOf(net, size), outcomes[i]!, dense));
   } finally {
     for (const one of opened) await one[Symbol.asyncDispose]();
   }
