@@ -37,11 +37,25 @@ export function pictureOf(av: Av, { width, height }: Size, format: AVPixelFormat
 /** gbrp holds green, blue, red; pixels are red, green, blue. */
 const planeOf = [2, 0, 1] as const;
 
+/**
+ * The planes of a picture in RGB, red first, for as long as it lives. Asked for once: each time, node-av makes buffers over
+ * the whole picture anew, which V8 counts as garbage of that size.
+ */
+export function planesOf(rgb: Frame): readonly Uint8Array[] {
+  const planes = rgb.data ?? [];
+  return planeOf.map((plane) => planes[plane]!);
+}
+
+/** Bytes from one row to the next in each of these planes. */
+export const stridesOf = ({ linesize }: Frame): readonly number[] => planeOf.map((plane) => linesize[plane]!);
+
 /** Turns decoded pictures of any format into 8-bit full-range planar RGB of one size. */
 export class ToPixels implements Disposable {
   readonly #av: Av;
   readonly #scaler: SoftwareScaleContext;
   readonly #rgb: Frame;
+  readonly #planes: readonly Uint8Array[];
+  readonly #strides: readonly number[];
 
   constructor(av: Av, size: Size) {
     this.#av = av;
@@ -51,6 +65,8 @@ export class ToPixels implements Disposable {
     this.#rgb = pictureOf(av, size, av.C.AV_PIX_FMT_GBRP);
     this.#rgb.colorSpace = av.C.AVCOL_SPC_RGB;
     this.#rgb.colorRange = av.C.AVCOL_RANGE_JPEG;
+    this.#planes = planesOf(this.#rgb);
+    this.#strides = stridesOf(this.#rgb);
   }
 
   /** The pixels are a copy: `frame` may be freed afterwards. Its colour tags are filled in where they are missing. */
@@ -64,10 +80,8 @@ export class ToPixels implements Disposable {
     check(this.#av, await this.#scaler.scaleFrame(this.#rgb, frame), 'Cannot convert a picture to RGB');
     const pixels = blank(this.#rgb);
     const area = pixels.width * pixels.height;
-    const planes = this.#rgb.data ?? [];
-    planeOf.forEach((plane, channel) => {
-      copyRows(planes[plane]!, this.#rgb.linesize[plane]!, pixels.data, channel * area, pixels);
-    });
+    for (const [channel, plane] of this.#planes.entries())
+      copyRows(plane, this.#strides[channel]!, pixels.data, channel * area, pixels);
     return pixels;
   }
 
@@ -78,7 +92,13 @@ export class ToPixels implements Disposable {
 }
 
 /** Packs the rows of a plane, which lie `stride` bytes apart, into `target` from `offset` on. */
-function copyRows(plane: Uint8Array, stride: number, target: Uint8Array, offset: number, size: Size): void {
+export function copyRows(
+  plane: Uint8Array,
+  stride: number,
+  target: Uint8Array,
+  offset: number,
+  size: Size,
+): void {
   const { width, height } = size;
   if (stride === width) {
     target.set(plane.subarray(0, width * height), offset);
@@ -93,6 +113,8 @@ export class FromPixels implements Disposable {
   readonly #av: Av;
   readonly #scaler: SoftwareScaleContext;
   readonly #rgb: Frame;
+  readonly #planes: readonly Uint8Array[];
+  readonly #strides: readonly number[];
   readonly #padded: Size;
   readonly #format: AVPixelFormat;
   readonly #matrix: 'bt709' | 'bt601';
@@ -108,15 +130,15 @@ export class FromPixels implements Disposable {
     this.#rgb = pictureOf(av, padded, av.C.AV_PIX_FMT_GBRP);
     this.#rgb.colorSpace = av.C.AVCOL_SPC_RGB;
     this.#rgb.colorRange = av.C.AVCOL_RANGE_JPEG;
+    this.#planes = planesOf(this.#rgb);
+    this.#strides = stridesOf(this.#rgb);
   }
 
   /** A picture to encode, without a time. It holds no part of `pixels`. The caller frees it. */
   async convert(pixels: Pixels): Promise<Frame> {
     const { C } = this.#av;
-    const planes = this.#rgb.data ?? [];
-    planeOf.forEach((plane, channel) => {
-      spreadRows(pixels, channel, planes[plane]!, this.#rgb.linesize[plane]!, this.#padded);
-    });
+    for (const [channel, plane] of this.#planes.entries())
+      spreadRows(pixels, channel, plane, this.#strides[channel]!, this.#padded);
     const yuv = pictureOf(this.#av, this.#padded, this.#format);
     try {
       yuv.colorSpace = this.#matrix === 'bt709' ? C.AVCOL_SPC_BT709 : C.AVCOL_SPC_SMPTE170M;
@@ -139,7 +161,13 @@ export class FromPixels implements Disposable {
 }
 
 /** Lays a channel's rows `stride` bytes apart, repeating its last column and row up to `padded`. */
-function spreadRows(pixels: Pixels, channel: number, plane: Uint8Array, stride: number, padded: Size): void {
+export function spreadRows(
+  pixels: Pixels,
+  channel: number,
+  plane: Uint8Array,
+  stride: number,
+  padded: Size,
+): void {
   const { data, width, height } = pixels;
   const first = channel * width * height;
   if (stride === width && padded.height === height) {

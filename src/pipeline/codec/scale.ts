@@ -1,16 +1,20 @@
 import type { Frame, SoftwareScaleContext } from 'node-av/lib';
 import { blank, type Pixels, type Size } from '../../models/pixels.js';
 import { type Av, check, loadAv } from './av.js';
-import { pictureOf } from './color.js';
+import { copyRows, pictureOf, planesOf, spreadRows, stridesOf } from './color.js';
 
-/** gbrp holds green, blue, red; pixels are red, green, blue. */
-const PLANES = [2, 0, 1] as const;
+/** A picture of FFmpeg's with its planes. */
+interface Canvas {
+  readonly frame: Frame;
+  readonly planes: readonly Uint8Array[];
+  readonly strides: readonly number[];
+}
 
 /** A context and its two pictures for one pair of sizes. */
 interface Setup {
   readonly context: SoftwareScaleContext;
-  readonly from: Frame;
-  readonly to: Frame;
+  readonly from: Canvas;
+  readonly to: Canvas;
 }
 
 /** Resamples pictures by swscale, bicubic; calls wait for each other. One for each place that resamples. */
@@ -32,24 +36,12 @@ export class Scaler implements AsyncDisposable {
 
   async #scale(pixels: Pixels, size: Size): Promise<Pixels> {
     const { context, from, to } = this.#setup(pixels, size);
-    PLANES.forEach((plane, channel) => {
-      const target = from.data?.[plane];
-      const stride = from.linesize[plane]!;
-      for (let y = 0; y < pixels.height; y++) {
-        const start = (channel * pixels.height + y) * pixels.width;
-        target?.set(pixels.data.subarray(start, start + pixels.width), y * stride);
-      }
-    });
-    check(this.#av, await context.scaleFrame(to, from), 'Cannot resize a picture');
+    for (const [channel, plane] of from.planes.entries())
+      spreadRows(pixels, channel, plane, from.strides[channel]!, pixels);
+    check(this.#av, await context.scaleFrame(to.frame, from.frame), 'Cannot resize a picture');
     const out = blank(size);
-    PLANES.forEach((plane, channel) => {
-      const rows = to.data?.[plane];
-      const stride = to.linesize[plane]!;
-      for (let y = 0; rows && y < size.height; y++) {
-        const start = (channel * size.height + y) * size.width;
-        out.data.set(rows.subarray(y * stride, y * stride + size.width), start);
-      }
-    });
+    for (const [channel, plane] of to.planes.entries())
+      copyRows(plane, to.strides[channel]!, out.data, channel * size.width * size.height, size);
     return out;
   }
 
@@ -59,26 +51,25 @@ export class Scaler implements AsyncDisposable {
     if (known) return known;
     const context = new this.#av.SoftwareScaleContext();
     context.allocContext();
-    const format = this.#av.C.AV_PIX_FMT_GBRP;
-    const setup = {
-      context,
-      from: pictureOf(this.#av, before, format),
-      to: pictureOf(this.#av, after, format),
-    };
-    for (const picture of [setup.from, setup.to]) {
-      picture.colorSpace = this.#av.C.AVCOL_SPC_RGB;
-      picture.colorRange = this.#av.C.AVCOL_RANGE_JPEG;
-    }
+    const setup = { context, from: this.#canvas(before), to: this.#canvas(after) };
     this.#setups.set(key, setup);
     return setup;
+  }
+
+  #canvas(size: Size): Canvas {
+    const { C } = this.#av;
+    const frame = pictureOf(this.#av, size, C.AV_PIX_FMT_GBRP);
+    frame.colorSpace = C.AVCOL_SPC_RGB;
+    frame.colorRange = C.AVCOL_RANGE_JPEG;
+    return { frame, planes: planesOf(frame), strides: stridesOf(frame) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last;
     for (const { context, from, to } of this.#setups.values()) {
       context.freeContext();
-      from.free();
-      to.free();
+      from.frame.free();
+      to.frame.free();
     }
     this.#setups.clear();
   }
