@@ -33,11 +33,16 @@ interface Stream {
   frame: number;
 }
 
-/** A crowd ready to paint: one run is a number of frames of each stream, and takes the time of one frame. */
+/** A crowd ready to paint: one run is `frames` of all streams together. */
+export interface OpenedCrowd extends Contender, AsyncDisposable {
+  readonly frames: number;
+}
+
+/** Opens a crowd whose runs have about so many frames. */
 export async function openCrowd(
   crowd: Crowd,
   { engine, net, size, frames }: { engine: Engine; net: NetSpec; size: Size; frames: number },
-): Promise<Contender & AsyncDisposable> {
+): Promise<OpenedCrowd> {
   const batcher = new Batcher((wanted) => engine.painter(net, randomWeights(net, 'net'), wanted));
   const streams: Stream[] = [];
   const pixels = drawing(size);
@@ -67,10 +72,10 @@ export async function openCrowd(
   await paint(Math.ceil(SETTLE / crowd.streams));
   return {
     name: crowd.name,
+    frames: each * crowd.streams,
     async run() {
-      const start = performance.now();
       await paint(each);
-      return (performance.now() - start) / (each * crowd.streams);
+      return undefined;
     },
     async [Symbol.asyncDispose]() {
       for (const { bound, painter } of streams) {
@@ -91,20 +96,25 @@ export interface CrowdLine {
   readonly missing?: string;
 }
 
-/** What came of each crowd; `against` names the one that its throughput is held against. */
-export function linesOf(
-  crowds: readonly (Pick<Crowd, 'name'> & { readonly against?: string })[],
-  outcomes: readonly Outcome[],
-): CrowdLine[] {
-  return crowds.map(({ name, against }, i) => {
-    const outcome = outcomes[i]!;
+/** A crowd as it is told of: `against` names the one that its throughput is held against. */
+export interface Measured {
+  readonly name: string;
+  /** In one run. */
+  readonly frames: number;
+  readonly against?: string;
+  readonly outcome: Outcome;
+}
+
+/** What came of each crowd. */
+export function linesOf(all: readonly Measured[]): CrowdLine[] {
+  return all.map(({ name, frames, against, outcome }) => {
     if (outcome.kind !== 'measured') return { name, missing: `${outcome.kind}: ${outcome.why}` };
-    const rate = ratesOf(outcome.ms);
-    const other = outcomes[crowds.findIndex((crowd) => crowd.name === against)];
-    const share = other && timesAsLong(outcome, other);
+    const { median, q1, q3 } = ratesOf(outcome.ms);
+    const other = all.find((crowd) => crowd.name === against);
+    const times = other && timesAsLong(outcome, other.outcome);
     return {
-      ...{ name, fps: rate.median, quartiles: [rate.q1, rate.q3] as const },
-      ...(share === undefined ? {} : { against, share }),
+      ...{ name, fps: frames * median, quartiles: [frames * q1, frames * q3] as const },
+      ...(other && times !== undefined ? { against, share: (times * frames) / other.frames } : {}),
     };
   });
 }

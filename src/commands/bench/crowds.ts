@@ -1,6 +1,14 @@
 import type { Size } from '../../models/pixels.js';
-import { type Crowd, type CrowdLine, linesOf, openCrowd, styleOf, tableOf } from './crowd.js';
-import { type Contender, interleave } from './interleave.js';
+import {
+  type Crowd,
+  type CrowdLine,
+  linesOf,
+  type OpenedCrowd,
+  openCrowd,
+  styleOf,
+  tableOf,
+} from './crowd.js';
+import { interleave } from './interleave.js';
 import { openOneEngine } from './one-engine.js';
 import { type Bench, inWords } from './part.js';
 
@@ -27,7 +35,7 @@ export async function measureCrowds(
     for (const size of sizes) {
       const net = transformNet({ base });
       const all = crowds((number) => styleOf(net, number));
-      const opened: (Contender & AsyncDisposable)[] = [];
+      const opened: OpenedCrowd[] = [];
       const about = `${engine.name}, base ${base}, ${inWords(size)}`;
       try {
         for (const crowd of all) {
@@ -36,8 +44,12 @@ export async function measureCrowds(
           opened.push(await openCrowd(crowd, { engine, net, size, frames }));
         }
         const budgetMs = 1000 * (options.seconds ?? defaults.seconds);
-        const outcomes = await interleave(opened, { budgetMs, turnMs: 1, signal });
-        const lines = linesOf(all, outcomes);
+        const outcomes = await interleave(opened, { budgetMs, signal });
+        const lines = linesOf(
+          all.map(({ name, against }, i) => ({
+            ...{ name, against, frames: opened[i]!.frames, outcome: outcomes[i]! },
+          })),
+        );
         groups.push({ engine: engine.name, base, size: inWords(size), lines });
         bench.show(tableOf(`${title}: ${about}`, lines));
       } finally {

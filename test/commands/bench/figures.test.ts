@@ -172,10 +172,11 @@ describe('a comparison', () => {
 
 describe('figures of the other parts', () => {
   it('tells the throughput of a crowd as a share of another', () => {
-    const lines = linesOf(
-      [{ name: 'one' }, { name: 'eight', against: 'one' }, { name: 'lost', against: 'one' }],
-      [measured(10, 10, 10), measured(12.5, 12.5, 12.5), { kind: 'failed', why: 'no' }],
-    );
+    const lines = linesOf([
+      { name: 'one', frames: 4, outcome: measured(40, 40, 40) },
+      { name: 'eight', frames: 8, against: 'one', outcome: measured(100, 100, 100) },
+      { name: 'lost', frames: 8, against: 'one', outcome: { kind: 'failed', why: 'no' } },
+    ]);
     expect(lines[0]).toEqual({ name: 'one', fps: 100, quartiles: [100, 100] });
     expect(lines[1]).toMatchObject({ name: 'eight', fps: 80, against: 'one', share: 0.8 });
     expect(lines[2]).toEqual({ name: 'lost', missing: 'failed: no' });
