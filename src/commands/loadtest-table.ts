@@ -51,7 +51,7 @@ export function openLive(json: boolean): {
     now(now) {
       if (terminal) {
         process.stderr.write(
-          `\r\u001b[K${lineOf(now).slice(0, Math.max(20, (process.stderr.columns ?? 80) - 1))}`,
+          `\r\u001b[K${lineOf(now).slice(0, Math.max(20, (process.stderr.columns || 80) - 1))}`,
         );
         return;
       }
@@ -95,7 +95,7 @@ function faultLines(faults: readonly Fault[]): string[] {
     found.set(key, known);
   }
   return [...found.values()].flatMap(({ fault: { part, stream, message, hint, fullForS }, count }) => [
-    `${fullForS === undefined ? '' : 'the server is full: '}${count > 1 ? `${count} ${part}s` : `${part} of ${stream}`}: ${message}`,
+    `${fullForS === undefined ? '' : 'the server is full: '}${count > 1 ? `${count} ${part}s` : stream ? `${part} of ${stream}` : part}: ${message}`,
     ...(hint ? [`  ${hint}`] : []),
     ...(fullForS ? [`  It says to ask again in ${fullForS} s.`] : []),
   ]);

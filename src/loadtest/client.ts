@@ -76,8 +76,10 @@ export class Client {
     return this.pc.localDescription?.sdp ?? '';
   }
 
+  /** Whether packets can pass: ICE stands, and the other side has not said goodbye over DTLS. */
   get connected(): boolean {
-    return this.pc.connectionState === 'connected';
+    const { connectionState, dtlsTransports } = this.pc;
+    return connectionState === 'connected' && dtlsTransports.every(({ state }) => state === 'connected');
   }
 
   /**

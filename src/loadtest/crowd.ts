@@ -125,7 +125,10 @@ export class Crowd {
     await Promise.all(this.publishers.map((publisher) => publisher.stop()));
     await Promise.all(this.viewers.map((viewer) => viewer.stop()));
     const gone = new Set<string>();
-    for (const { stream } of this.publishers) if (await this.#target.end(stream, role)) gone.add(stream);
+    const ending = this.publishers.map(async ({ stream }) => {
+      if (await this.#target.end(stream, role)) gone.add(stream);
+    });
+    await Promise.all(ending);
     await Promise.all(
       [...this.viewers, ...this.publishers].map(({ stream, session }) =>
         gone.has(stream) ? session.drop() : session.leave(),

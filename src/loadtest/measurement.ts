@@ -11,6 +11,8 @@ import type { Viewer } from './viewer.js';
 
 /** How long the server is asked for its numbers. */
 const ASK_MS = 5000;
+/** A viewer that is shown nothing for so long at the end is given up, in milliseconds. */
+const STILL_MS = 4000;
 const patience = () => AbortSignal.timeout(ASK_MS);
 
 /** What a result tells beside what was measured. */
@@ -80,7 +82,6 @@ export class Measurement {
     // All of ours is taken before the server is asked, which takes its time.
     const ours = this.#ours(seconds);
     const counted = publishers.map((one) => this.#counted(one, seconds));
-    this.#checkAll();
     const told = await this.#ask();
     const infos = await Promise.all(counted.map(({ stream }) => this.#target.stream(stream, patience())));
     const streams = counted.map((one, i) => ({ ...one, ...streamOf(one.stream, told, infos[i]) }));
@@ -110,7 +111,9 @@ export class Measurement {
     const { publishers, viewers } = this.#crowd;
     const { user, system } = process.cpuUsage(this.#cpu);
     const now = performance.now();
-    for (const viewer of viewers) viewer.finish(now);
+    for (const viewer of viewers) this.#check(viewer, viewer.finish(now));
+    for (const { stream, session } of publishers)
+      if (!session.connected) this.#crowd.fault('publisher', stream, lost);
     const received = spreadOf(viewers.map(({ frames }) => frames / seconds));
     const latency = merged(viewers.map((viewer) => viewer.latency));
     return {
@@ -123,18 +126,16 @@ export class Measurement {
     };
   }
 
-  /** Who lost the connection, or was never shown anything. */
-  #checkAll(): void {
-    const { publishers, viewers } = this.#crowd;
-    for (const { stream, session } of publishers)
-      if (!session.connected) this.#crowd.fault('publisher', stream, lost);
-    for (const { stream, session, frames } of viewers) {
-      if (!session.connected) this.#crowd.fault('viewer', stream, lost);
-      else if (frames === 0) this.#crowd.fault('viewer', stream, blind);
-    }
+  /** Whether a viewer is still shown something. */
+  #check({ stream, session, frames }: Viewer, stillMs: number): void {
+    const crowd = this.#crowd;
+    if (!session.connected) crowd.fault('viewer', stream, lost);
+    else if (frames === 0) crowd.fault('viewer', stream, blind);
+    else if (stillMs > STILL_MS) crowd.fault('viewer', stream, still);
   }
 
   async #ask(): Promise<Told> {
+    await this.#target.check(patience()).catch((error: unknown) => this.#crowd.fault('server', '', error));
     const after = await this.#target.numbers(patience());
     const seconds = (performance.now() - this.#askedAt) / 1000;
     return { growth: this.#before && after && new Growth(this.#before, after), after: after ?? [], seconds };
@@ -160,6 +161,7 @@ export class Measurement {
 }
 
 const lost = new LivebrushError('The connection was lost while it was measured.');
+const still = new LivebrushError(`Nothing came any more for the last ${STILL_MS / 1000} s or longer.`);
 const blind = new LivebrushError('It was connected, but no whole picture came while it was measured.');
 
 const arrivalsOf = (wanted: number, all: readonly (Publisher | Viewer)[]): Arrivals => ({

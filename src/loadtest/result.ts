@@ -22,8 +22,9 @@ export interface LoadOptions extends Size {
 
 /** Something that went wrong, in a sentence. */
 export interface Fault {
-  /** Who: `publisher`, `viewer`, `look`. */
+  /** Who: `publisher`, `viewer`, `look`, `server`. */
   readonly part: string;
+  /** Empty where it is about none. */
   readonly stream: string;
   readonly message: string;
   readonly hint?: string;

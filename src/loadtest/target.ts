@@ -42,6 +42,11 @@ export class Target {
     return info as ServerInfo;
   }
 
+  /** Whether it still answers. @throws LivebrushError where it does not */
+  async check(signal: AbortSignal): Promise<void> {
+    await asked(this.access, '/healthz', { signal });
+  }
+
   /** Names of the styles that it has. */
   async styles(): Promise<string[]> {
     const { styles } = await this.#json<{ styles?: { name: string }[] }>('/api/styles');

@@ -101,9 +101,11 @@ export class Viewer {
     this.#lastAt = now;
   }
 
-  /** Looks how long nothing has come, at the end of what is measured. */
-  finish(now: number): void {
+  /** Looks how long nothing has come, at the end of what is measured. @returns that, in milliseconds */
+  finish(now: number): number {
+    const since = now - (this.#lastAt ?? now);
     this.#gap(now);
+    return since;
   }
 
   #gap(now: number): void {

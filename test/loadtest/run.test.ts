@@ -36,10 +36,15 @@ async function serving(given: SettingsInput = {}) {
   const server = await openServerParts(settings, 'test', control.signal);
   const served = await serve(server.parts);
   await server.begin();
-  closing.push(() => served.drain(async () => server[Symbol.asyncDispose]()));
+  let stopping: Promise<void> | undefined;
+  const stop = () => {
+    stopping ??= served.drain(async () => server[Symbol.asyncDispose]());
+    return stopping;
+  };
+  closing.push(stop);
   const { sessions, peers } = server.parts;
   const viewers = () => sessions.list().reduce((sum, session) => sum + session.info().viewers, 0);
-  return { url: served.url, sessions, peers: peers!, viewers };
+  return { url: served.url, sessions, peers: peers!, viewers, stop };
 }
 
 const small = { width: 192, height: 112, fps: 20, seconds: 1, warmup: 0, codec: 'h264' } as const;
@@ -158,6 +163,21 @@ describe('a test of load', () => {
     await expect(run({ ...one, url, styles: ['mine', 'nowhere'] }).result).rejects.toThrow(NotFound);
     await expect(run({ ...one, url, styles: 60 }).result).rejects.toThrow(/styles, and 60 are asked for/);
     expect(peers.size).toBe(0);
+  });
+
+  it('tells that the server went away, and what it saw until then', async () => {
+    const { url, stop } = await serving();
+    const { result, seen } = run({ ...one, url, seconds: 6 });
+    const watching = setInterval(() => {
+      if (seen.length > 0) void stop();
+    }, 20);
+    const found = await result.finally(() => clearInterval(watching));
+    expect(found.ok).toBe(false);
+    const parts = found.faults.map(({ part }) => part);
+    expect(parts).toEqual(expect.arrayContaining(['server', 'viewer']));
+    expect(found.faults.find(({ part }) => part === 'server')!.message).toContain('does not answer');
+    expect(found.streams[0]!.latency.count).toBeGreaterThan(0);
+    expect(found.streams[0]!.freezes).toBeGreaterThan(0);
   });
 
   it('ends early when it is interrupted, with what was measured until then', async () => {
