@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -82,7 +82,10 @@ export async function startServer(options: StartOptions, signal: AbortSignal): P
     ...{ cwd: folder, detached: true, windowsHide: true, stdio: ['ignore', 'pipe', 'pipe'] },
   });
   const ended = once(child, 'close').catch(() => {});
-  const kill = () => child.kill('SIGKILL');
+  const kill = () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
   process.once('exit', kill);
   let errors = '';
   child.stderr!.setEncoding('utf8').on('data', (text: string) => {
