@@ -32,6 +32,8 @@ const defaults = { turnMs: 250, leastRounds: 3, mostRounds: 40, now: () => perfo
 /** Runs of one turn, and before the first one. */
 const MOST_RUNS = 20;
 const MOST_WARM_UPS = 10;
+/** Who needs no longer than this for the least rounds takes part however small the budget is. */
+const PATIENCE_MS = 5000;
 
 type Settings = Course & typeof defaults;
 
@@ -56,7 +58,7 @@ class Runner {
       for (let i = 0; i < MOST_WARM_UPS && (i === 0 || now() - start < turnMs); i++)
         this.estimateMs = await this.#once();
     });
-    if (this.ended || leastRounds * this.estimateMs <= budgetMs) return;
+    if (this.ended || leastRounds * this.estimateMs <= Math.max(budgetMs, PATIENCE_MS)) return;
     const seconds = (this.estimateMs / 1000).toPrecision(2);
     this.ended = { kind: 'skipped', estimateMs: this.estimateMs, why: `would take ${seconds} s each time` };
   }
@@ -123,7 +125,7 @@ export function orderOf<T>(all: readonly T[], round: number): T[] {
 /**
  * Measures contenders side by side: round by round each takes a turn, so that whatever else the machine does hits all
  * alike. Fast ones run many times in a turn; slow ones sit out rounds, evenly spread; one that could not run
- * `leastRounds` times within the whole budget is skipped.
+ * `leastRounds` times within the whole budget, or within five seconds, is skipped.
  * @returns what came of each, in order. @throws what `signal` aborts with.
  */
 export async function interleave(contenders: readonly Contender[], course: Course): Promise<Outcome[]> {

@@ -112,6 +112,12 @@ describe('interleaved measuring', () => {
     expect(measured(outcomes[2]).ms.count).toBeGreaterThan(3);
   });
 
+  it('measures with the smallest budget whoever is not slow', async () => {
+    const time = new FakeTime();
+    const outcomes = await interleave([time.works('a', 20), time.works('b', 1500)], time.course(1));
+    expect(outcomes.map((outcome) => measured(outcome).ms.count)).toEqual([3, 3]);
+  });
+
   it('goes on without a contender that fails, at first or later', async () => {
     const time = new FakeTime();
     const fails = (after: number) => {
