@@ -209,7 +209,7 @@ export class Session implements AsyncDisposable {
   /** The newest painting; undefined before the first frame. */
   async snapshot(): Promise<Pixels | undefined> {
     using painting = this.#branches.painting?.painted.last() ?? this.#input.last();
-    return painting && { data: painting.data, width: painting.width, height: painting.height };
+    return painting && { data: painting.data.slice(), width: painting.width, height: painting.height };
   }
 
   /** Calls `listen` with what happens, until disposed. */

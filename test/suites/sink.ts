@@ -58,7 +58,7 @@ export function describeSink(name: string, open: MediaBackend['openSink'], skips
     const pixels: Pixels[] = [];
     const times: number[] = [];
     for await (const held of source.frames(new AbortController().signal)) {
-      pixels.push({ data: held.data, width: held.width, height: held.height });
+      pixels.push({ data: held.data.slice(), width: held.width, height: held.height });
       times.push(held.timestamp);
       held[Symbol.dispose]();
     }

@@ -1,6 +1,7 @@
 import type { AVPixelFormat } from 'node-av/constants';
 import type { Frame, SoftwareScaleContext } from 'node-av/lib';
-import { blank, type Pixels, type Size } from '../../models/pixels.js';
+import type { Pixels, Size } from '../../models/pixels.js';
+import { borrow } from '../recycle.js';
 import { type Av, check } from './av.js';
 
 /** RGB, grey and palette formats: their numbers are no YUV, so no matrix applies to them. */
@@ -69,7 +70,7 @@ export class ToPixels implements Disposable {
     this.#strides = stridesOf(this.#rgb);
   }
 
-  /** The pixels are a copy: `frame` may be freed afterwards. Its colour tags are filled in where they are missing. */
+  /** The pixels are a copy in borrowed memory: `frame` may be freed afterwards. Its colour tags are filled in where they are missing. */
   async convert(frame: Frame): Promise<Pixels> {
     assumeColors(this.#av, frame);
     const { C } = this.#av;
@@ -78,7 +79,7 @@ export class ToPixels implements Disposable {
       frame.colorPrimaries === C.AVCOL_PRI_BT2020 ? C.AVCOL_PRI_BT709 : frame.colorPrimaries;
     this.#rgb.colorTrc = frame.colorTrc;
     check(this.#av, await this.#scaler.scaleFrame(this.#rgb, frame), 'Cannot convert a picture to RGB');
-    const pixels = blank(this.#rgb);
+    const pixels = borrow(this.#rgb);
     const area = pixels.width * pixels.height;
     for (const [channel, plane] of this.#planes.entries())
       copyRows(plane, this.#strides[channel]!, pixels.data, channel * area, pixels);

@@ -1,7 +1,7 @@
 import type { FFDecoderCodec } from 'node-av/constants';
 import type { CodecContext, Packet, Frame as Picture } from 'node-av/lib';
 import { Unsupported } from '../../errors.js';
-import { type Frame, frame } from '../frame.js';
+import { borrowedFrame, type Frame } from '../frame.js';
 import type { LiveCodec, PicturePacket } from '../live.js';
 import type { PictureColors } from '../rtp/color-space.js';
 import { type Av, check, code, isDry, loadAv } from './av.js';
@@ -156,7 +156,7 @@ export class LiveDecoder implements AsyncDisposable {
         this.#toPixels = undefined;
         this.#toPixels = { width, height, converter: new ToPixels(this.#av, { width, height }) };
       }
-      return frame(await this.#toPixels.converter.convert(picture), timestamp);
+      return borrowedFrame(await this.#toPixels.converter.convert(picture), timestamp);
     } catch {
       return undefined;
     }

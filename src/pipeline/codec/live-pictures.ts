@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Frame as Picture, Stream } from 'node-av/lib';
 import type { Size } from '../../models/pixels.js';
-import { type Frame, frame } from '../frame.js';
+import { borrowedFrame, type Frame } from '../frame.js';
 import { liveNow } from '../live.js';
 import type { LiveClock } from '../live-clock.js';
 import { RateMeter } from '../rate-meter.js';
@@ -107,7 +107,7 @@ export class LivePictures implements AsyncDisposable {
     const pixels = await this.#toPixels.convert(prepared);
     const early = timestamp - liveNow();
     if (paced && early > 1000) await sleep(early / 1000, undefined, { signal: halt }).catch(() => undefined);
-    return halt.aborted ? undefined : frame(pixels, timestamp);
+    return halt.aborted ? undefined : borrowedFrame(pixels, timestamp);
   }
 
   #timeOf(picture: Picture): number {

@@ -1,5 +1,6 @@
 import type { Frame, SoftwareScaleContext } from 'node-av/lib';
-import { blank, type Pixels, type Size } from '../../models/pixels.js';
+import type { Pixels, Size } from '../../models/pixels.js';
+import { borrow } from '../recycle.js';
 import { type Av, check, loadAv } from './av.js';
 import { copyRows, pictureOf, planesOf, spreadRows, stridesOf } from './color.js';
 
@@ -27,7 +28,7 @@ export class Scaler implements AsyncDisposable {
     this.#av = av;
   }
 
-  /** A picture of `size` with the same content; a copy, also where nothing changes. */
+  /** A picture of `size` with the same content; a copy in borrowed memory, also where nothing changes. */
   readonly resample = (pixels: Pixels, size: Size): Promise<Pixels> => {
     const work = this.#last.then(() => this.#scale(pixels, size));
     this.#last = work.catch(() => undefined);
@@ -39,7 +40,7 @@ export class Scaler implements AsyncDisposable {
     for (const [channel, plane] of from.planes.entries())
       spreadRows(pixels, channel, plane, from.strides[channel]!, pixels);
     check(this.#av, await context.scaleFrame(to.frame, from.frame), 'Cannot resize a picture');
-    const out = blank(size);
+    const out = borrow(size);
     for (const [channel, plane] of to.planes.entries())
       copyRows(plane, to.strides[channel]!, out.data, channel * size.width * size.height, size);
     return out;

@@ -7,7 +7,7 @@ import { describe, fileSeconds, nameOf, uprightOf, videoSeconds } from '../codec
 import { openFormat, videoStream } from '../codec/open.js';
 import { Preparation } from '../codec/prepare.js';
 import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
-import { type Frame, frame } from '../frame.js';
+import { borrowedFrame, type Frame } from '../frame.js';
 import type { MediaInfo, MediaSource, MediaSourceOptions } from '../media.js';
 
 /** More threads only bring delay and memory: decoding is a small part of painting. */
@@ -173,7 +173,7 @@ class AvSource implements MediaSource {
     this.#last = timestamp;
     if (timestamp < this.#from) return 'before';
     const prepared = await this.#preparation.prepare(picture);
-    return frame(await this.#toPixels.convert(prepared), timestamp);
+    return borrowedFrame(await this.#toPixels.convert(prepared), timestamp);
   }
 
   /** What was wrong with the file, once it has been read to its end. */

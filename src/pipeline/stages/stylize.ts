@@ -4,6 +4,7 @@ import type { Weights } from '../../models/weights.js';
 import type { Due, LeasedPainter } from '../batcher.js';
 import type { Frame } from '../frame.js';
 import type { Look } from '../look.js';
+import { giveBack } from '../recycle.js';
 import type { Stage } from '../stage.js';
 import { blend } from './blend.js';
 import { type Resample, sameSize } from './resize.js';
@@ -78,10 +79,22 @@ export class Stylize implements Stage, AsyncDisposable {
     const other = work && !sameSize(frame, size);
     const picture = other ? await work.resample(frame, size) : frame;
     const painted = await this.#paint(picture, look.weights, due?.(frame));
-    const fresh = other ? await work.resample(painted, frame) : painted;
+    if (!other) return frame.with(this.#shown(frame, painted, look));
+    giveBack(picture);
+    const fresh = await work.resample(painted, frame);
+    const shown = this.#shown(frame, fresh, look);
+    // What is steadied is held on to.
+    const done = () => look.steady === 0 && giveBack(fresh);
+    if (shown === fresh) return frame.with(fresh, done);
+    done();
+    return frame.with(shown);
+  }
+
+  /** A painting as the look wants it shown. */
+  #shown(frame: Frame, fresh: Pixels, look: Look): Pixels {
     const painting = this.#steady.run(frame, fresh, look.weights, look.steady);
     const plain = look.strength === 1 && look.keepColor === 0;
-    return frame.with(plain ? painting : blend(frame, painting, look));
+    return plain ? painting : blend(frame, painting, look);
   }
 
   async #paint(picture: Pixels, weights: Weights, due: Due | undefined): Promise<Pixels> {

@@ -17,8 +17,8 @@ function bars(values: readonly number[]): Pixels {
 async function firstOf(options: Partial<Clip>): Promise<Pixels> {
   await using source = await openMediaSource(await clip({ ...size, pts: [0, 512], ...options }));
   for await (const frame of source.frames(new AbortController().signal)) {
-    frame[Symbol.dispose]();
-    return { data: frame.data, width: frame.width, height: frame.height };
+    using shown = frame;
+    return { data: shown.data.slice(), width: shown.width, height: shown.height };
   }
   throw new Error('no frame');
 }
