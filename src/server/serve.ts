@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createAdaptorServer, type WebSocketServerLike } from '@hono/node-server';
 import { WebSocketServer } from 'ws';
@@ -70,6 +71,19 @@ function hurry(server: Server, bodyMs: number): void {
   });
 }
 
+/** The connections on which nothing was asked yet; Node does not count them among those that are idle. */
+function unusedOf(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  const used = ({ socket }: IncomingMessage) => unused.delete(socket as Socket);
+  server.on('request', used);
+  server.on('upgrade', used);
+  return unused;
+}
+
 /** Listens on the address of the settings. @throws CannotWrite when it cannot. */
 export async function serve(parts: Parts, patience: Patience = patient): Promise<Served> {
   const { settings, state } = parts;
@@ -94,24 +108,26 @@ export async function serve(parts: Parts, patience: Patience = patient): Promise
   }) as Server;
   server.maxConnections = MOST_SOCKETS;
   hurry(server, patience.bodyMs);
+  const unused = unusedOf(server);
   const address = await bind(server, host, port);
   server.on('error', (error) => log.error({ err: error }, 'the server broke'));
   return {
     url: `http://${reachable(host)}:${address.port}`,
     port: address.port,
-    drain: (close) => drain({ server, sockets, state, graceMs: settings.shutdownGraceMs }, close),
+    drain: (close) => drain({ server, sockets, unused, state, graceMs: settings.shutdownGraceMs }, close),
   };
 }
 
 interface Draining {
   readonly server: Server;
   readonly sockets: WebSocketServer;
+  readonly unused: ReadonlySet<Socket>;
   readonly state: ServerState;
   readonly graceMs: number;
 }
 
 async function drain(
-  { server, sockets, state, graceMs }: Draining,
+  { server, sockets, unused, state, graceMs }: Draining,
   close: () => Promise<void>,
 ): Promise<void> {
   state.draining = true;
@@ -126,6 +142,7 @@ async function drain(
     const closed = once(server, 'close');
     server.close();
     server.closeIdleConnections();
+    for (const socket of unused) socket.destroy();
     await closed;
   };
   // A listener keeps the process up, and `/readyz` answers, until everything has ended.

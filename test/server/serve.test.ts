@@ -64,6 +64,16 @@ describe('a server that stops', () => {
     await gone;
   });
 
+  it('waits for no connection on which nothing was asked yet', async () => {
+    const { served } = await start({ settings: { shutdownGraceMs: 120_000 } });
+    const unused = connect(served.port, '127.0.0.1');
+    await new Promise((resolve) => unused.once('connect', resolve));
+    expect((await fetch(`${served.url}/readyz`)).ok).toBe(true);
+    const gone = new Promise((resolve) => unused.once('close', resolve));
+    await served.drain(async () => {});
+    await gone;
+  });
+
   it('ends even where ending fails', async () => {
     const { served } = await start({ settings: { shutdownGraceMs: 5000 } });
     await served.drain(async () => {

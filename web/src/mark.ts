@@ -85,7 +85,11 @@ export function readCells(data: Uint8ClampedArray, width: number, height: number
   return [row(0), row(1)];
 }
 
-type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+/** What of a canvas's context the mark is drawn with. */
+interface Context {
+  fillStyle: unknown;
+  fillRect(x: number, y: number, width: number, height: number): void;
+}
 
 /** Draws the mark into a picture so wide. */
 export function drawMark(context: Context, width: number, timeMs: number): void {
