@@ -71,17 +71,14 @@ function hurry(server: Server, bodyMs: number): void {
   });
 }
 
-/** The connections on which nothing was asked yet; Node does not count them among those that are idle. */
-function unusedOf(server: Server): ReadonlySet<Socket> {
-  const unused = new Set<Socket>();
+/** Every connection of a server. */
+function connectionsOf(server: Server): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
   });
-  const used = ({ socket }: IncomingMessage) => unused.delete(socket as Socket);
-  server.on('request', used);
-  server.on('upgrade', used);
-  return unused;
+  return connections;
 }
 
 /** Listens on the address of the settings. @throws CannotWrite when it cannot. */
@@ -108,26 +105,27 @@ export async function serve(parts: Parts, patience: Patience = patient): Promise
   }) as Server;
   server.maxConnections = MOST_SOCKETS;
   hurry(server, patience.bodyMs);
-  const unused = unusedOf(server);
+  const connections = connectionsOf(server);
   const address = await bind(server, host, port);
   server.on('error', (error) => log.error({ err: error }, 'the server broke'));
   return {
     url: `http://${reachable(host)}:${address.port}`,
     port: address.port,
-    drain: (close) => drain({ server, sockets, unused, state, graceMs: settings.shutdownGraceMs }, close),
+    drain: (close) =>
+      drain({ server, sockets, connections, state, graceMs: settings.shutdownGraceMs }, close),
   };
 }
 
 interface Draining {
   readonly server: Server;
   readonly sockets: WebSocketServer;
-  readonly unused: ReadonlySet<Socket>;
+  readonly connections: ReadonlySet<Socket>;
   readonly state: ServerState;
   readonly graceMs: number;
 }
 
 async function drain(
-  { server, sockets, unused, state, graceMs }: Draining,
+  { server, sockets, connections, state, graceMs }: Draining,
   close: () => Promise<void>,
 ): Promise<void> {
   state.draining = true;
@@ -142,7 +140,8 @@ async function drain(
     const closed = once(server, 'close');
     server.close();
     server.closeIdleConnections();
-    for (const socket of unused) socket.destroy();
+    // One on which nothing was asked yet is not idle to Node.
+    for (const socket of connections) if (socket.bytesRead === 0) socket.destroy();
     await closed;
   };
   // A listener keeps the process up, and `/readyz` answers, until everything has ended.
