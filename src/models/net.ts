@@ -84,6 +84,11 @@ export function apply<Args extends unknown[], Out>(
   return (table[node.op] as (node: Node, ...args: Args) => Out)(node, ...args);
 }
 
+const elementwise: ReadonlySet<string> = new Set<Op>(['relu', 'tanh', 'sigmoid', 'affine', 'dropout']);
+
+/** Whether a node treats every number alike, so that it matters not how its input is laid out. */
+export const isElementwise = ({ op }: { readonly op: string }): boolean => elementwise.has(op);
+
 /** The tensors a node reads, parameters not counted. */
 export function inputsOf(node: Node): readonly string[] {
   if (node.op === 'concat') return node.ins;

@@ -1,4 +1,4 @@
-import { inputsOf, type Node, type NodeOf, type Param } from '../net.js';
+import { inputsOf, isElementwise, type Node, type NodeOf, type Param } from '../net.js';
 import type { Tensor } from '../weights.js';
 import {
   blockedShape,
@@ -120,15 +120,12 @@ class Blocker {
   #passes(node: Node | CellNode): boolean {
     const order = 'in' in node ? this.#orders.get(node.in) : undefined;
     if (!order) return false;
+    if (isElementwise(node)) {
+      this.nodes.push(node);
+      this.#stands(node.out, order);
+      return true;
+    }
     switch (node.op) {
-      case 'relu':
-      case 'tanh':
-      case 'sigmoid':
-      case 'affine':
-      case 'dropout':
-        this.nodes.push(node);
-        this.#stands(node.out, order);
-        return true;
       case 'add': {
         const other = this.#orders.get(node.with);
         if (!other || !sameOrder(order, other)) return false;

@@ -1,4 +1,12 @@
-import { inputsOf, type NetSpec, type Node, type NodeOf, nodesFor, type Param } from '../net.js';
+import {
+  inputsOf,
+  isElementwise,
+  type NetSpec,
+  type Node,
+  type NodeOf,
+  nodesFor,
+  type Param,
+} from '../net.js';
 import type { Size } from '../pixels.js';
 import type { Tensor } from '../weights.js';
 import type { Lowered } from './lowered.js';
@@ -186,15 +194,12 @@ class Folder {
 
   #other(node: Node): void {
     const phases = 'in' in node ? this.phases(node.in) : plain;
+    if (isElementwise(node)) {
+      this.nodes.push(node);
+      this.#phases.set(node.out, phases);
+      return;
+    }
     switch (node.op) {
-      case 'relu':
-      case 'tanh':
-      case 'sigmoid':
-      case 'affine':
-      case 'dropout':
-        this.nodes.push(node);
-        this.#phases.set(node.out, phases);
-        return;
       case 'toRgb8':
         this.nodes.push({ ...node, op: 'quantize' });
         this.#phases.set(node.out, phases);

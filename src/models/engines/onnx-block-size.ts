@@ -1,3 +1,10 @@
+import { transformNet } from '../nets/transform.js';
+import type { Size } from '../pixels.js';
+import { randomWeights } from '../random-weights.js';
+import { type AnyNode, blocked } from './blocked.js';
+import { halfResolution } from './half-resolution.js';
+import { asWritten, type Lowered } from './lowered.js';
+import { onnxGraph } from './onnx-graph.js';
 import { attribute, elementType, encodeModel, type OnnxGraph } from './onnx-proto.js';
 import { type Runtime, Session } from './onnx-session.js';
 
@@ -21,9 +28,15 @@ const graph: OnnxGraph = {
 
 /**
  * How many channels the runtime's CPU library keeps side by side for its convolutions; undefined where it has no such
- * layout. It does not say, so a small tensor is put in blocks and looked at.
+ * layout, or paints something else with it. These operators are the runtime's own affair, so they are tried once.
  */
 export async function blockSize(runtime: Runtime): Promise<number | undefined> {
+  const block = await widthOf(runtime);
+  return block && (await paintsAlike(runtime, block)) ? block : undefined;
+}
+
+/** The library does not say how wide its blocks are, so a small tensor is put in blocks and looked at. */
+async function widthOf(runtime: Runtime): Promise<number | undefined> {
   let session: Session | undefined;
   try {
     session = await Session.open(runtime, 'cpu', 'styler', encodeModel(graph));
@@ -41,5 +54,34 @@ export async function blockSize(runtime: Runtime): Promise<number | undefined> {
     return undefined;
   } finally {
     await session?.close();
+  }
+}
+
+const trial: Size = { width: 16, height: 12 };
+
+/** Whether a small net in blocks paints what it paints as it is written, but for rounding. */
+async function paintsAlike(runtime: Runtime, block: number): Promise<boolean> {
+  const net = transformNet({ base: 8, residuals: 1 });
+  const constants = new Map([...randomWeights(net, 'net'), ...randomWeights(net, 'style')]);
+  const data = Uint8Array.from({ length: 3 * trial.width * trial.height }, (_, i) => (i * 89) & 255);
+  const paint = async (lowered: Lowered<AnyNode>) => {
+    const graph = onnxGraph(net, { outputs: ['picture'], constants, size: trial, lowered });
+    const session = await Session.open(runtime, 'cpu', 'painter', graph);
+    try {
+      const made = await session.run({ [net.inputs[0]!]: session.bytes({ ...trial, data }) });
+      return made.picture!.data as Uint8Array;
+    } finally {
+      await session.close();
+    }
+  };
+  const written = asWritten(net, ['picture'], trial);
+  try {
+    const truth = await paint(written);
+    const lowered = blocked(halfResolution(net, ['picture'], trial) ?? written, block);
+    return (
+      lowered !== undefined && (await paint(lowered)).every((byte, i) => Math.abs(byte - truth[i]!) <= 2)
+    );
+  } catch {
+    return false;
   }
 }
