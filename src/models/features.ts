@@ -88,7 +88,7 @@ function afterFeatures(meta: NetSpec): Node[] {
 }
 
 /**
- * The style weights that a MetaNet makes of a picture's features.
+ * The style weights that a MetaNet makes of a picture's `features` [numbers], each shaped as its TransformNet wants it.
  * @throws BadInput when they are not as many as the MetaNet takes, or when it takes other things besides.
  */
 export function weightsOfFeatures(meta: NetSpec, params: Weights, features: Tensor): Weights {

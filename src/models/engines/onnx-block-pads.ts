@@ -6,7 +6,7 @@ import { type Folding, type Phases, paddedCells, phaseAt } from './phases.js';
 
 const { int, text } = attribute;
 
-/** A tensor in blocks that is about to be padded; `shape` is that of `onnx` tensors, [1, channels, height, width]. */
+/** A tensor in blocks, [1, channels, height, width] to ONNX, that is about to be padded. */
 interface Padded {
   readonly name: string;
   readonly block: number;
@@ -22,7 +22,11 @@ interface Strip {
   readonly phaseOf: readonly number[];
 }
 
-const dims = (graph: GraphWriter, { name, block }: Padded): [number, number, number, number] => {
+/** The same memory as it lies: [channels / block, height, width, block]. */
+const dims = (
+  graph: GraphWriter,
+  { name, block }: Pick<Padded, 'name' | 'block'>,
+): [number, number, number, number] => {
   const [channels, height, width] = graph.shapes.get(name)! as [number, number, number];
   return [channels / block, height, width, block];
 };
@@ -105,7 +109,7 @@ export function padEvenly(
   mode: 'edge' | 'reflect',
   out: string,
 ): Bordered {
-  const [groups, height, width, block] = dims(graph, padded as Padded);
+  const [groups, height, width, block] = dims(graph, padded);
   const view = graph.reshape(padded.name, [groups, height, width, block], `${out}/view`);
   const margins = graph.integers([0, top, left, 0, 0, bottom, right, 0]);
   const wide = graph.node('Pad', [view, margins], `${out}/wide`, [text('mode', mode)]);
