@@ -102,7 +102,8 @@ export async function paintPictures(
     import('../models/picture.js'),
   ]);
   const start = performance.now();
-  await using studio = await openStudio({ ...options, size: fitted(TYPICAL, options.workSize), signal });
+  const size = fitted(TYPICAL, options.workSize);
+  await using studio = await openStudio({ ...options, size, lanes: 1, signal });
   await studio.take(programme.names);
   await using stage = new Stylize({
     open: (wanted) => studio.batcher.lease(wanted),

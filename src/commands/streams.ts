@@ -146,7 +146,7 @@ async function openLighter({ engine, batcher }: Studio, name: string): Promise<S
     import('../models/gallery.js'),
   ]);
   const model = await openModel(name);
-  return new Studio(engine, model, openGallery({ model, engine }), batcher.schedule);
+  return new Studio(engine, model, openGallery({ model, engine }), { schedule: batcher.schedule });
 }
 
 /** A model ready to paint streams with, and how fast it is. */

@@ -4,7 +4,7 @@ import type { Model } from '../models/model.js';
 import type { Size } from '../models/pixels.js';
 import type { Weights } from '../models/weights.js';
 import { Batcher } from '../pipeline/batcher.js';
-import type { Schedule } from '../pipeline/schedule.js';
+import { Schedule } from '../pipeline/schedule.js';
 
 /** Which model to paint with, and on what. */
 export interface StudioOptions {
@@ -12,7 +12,16 @@ export interface StudioOptions {
   /** `auto` is the one that paints pictures of `size` fastest. */
   readonly engine: string;
   readonly size: Size;
+  /** As for `Engine.painter`: 1 where pictures are painted one by one. */
+  readonly lanes?: number;
   readonly signal: AbortSignal;
+}
+
+/** How a studio paints. */
+export interface StudioPlan {
+  /** Of the engine, where another studio paints on it too. */
+  readonly schedule?: Schedule;
+  readonly lanes?: number;
 }
 
 /** A style that a command paints with. */
@@ -30,14 +39,14 @@ export class Studio implements AsyncDisposable {
   readonly styles = new Map<string, Weights>();
   readonly used: UsedStyle[] = [];
 
-  /** @param schedule of the engine, where another studio paints on it too. */
   constructor(
     readonly engine: Engine,
     readonly model: Model,
     readonly gallery: Gallery,
-    schedule?: Schedule,
+    { lanes = engine.lanes, schedule = new Schedule({ lanes }) }: StudioPlan = {},
   ) {
-    this.batcher = new Batcher((size) => engine.painter(model.transform, model.base, size), { schedule });
+    const open = (size: Size) => engine.painter(model.transform, model.base, size, { lanes });
+    this.batcher = new Batcher(open, { schedule });
   }
 
   get stride(): number {
@@ -81,7 +90,7 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
     options.engine === 'auto'
       ? await fastestEngine(model, size, { signal })
       : await openEngine(options.engine);
-  const studio = new Studio(engine, model, openGallery({ model, engine }));
+  const studio = new Studio(engine, model, openGallery({ model, engine }), { lanes: options.lanes });
   if (!signal.aborted) return studio;
   await studio[Symbol.asyncDispose]();
   throw signal.reason;

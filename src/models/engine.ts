@@ -6,13 +6,24 @@ import type { Weights } from './weights.js';
 export interface Engine extends AsyncDisposable {
   /** Such as `onnx/cpu`, `onnx/webgpu`, `tfjs/tensorflow`, `identity`. */
   readonly name: string;
+  /** Pictures that it paints at the same time, each in a lane of its own; 1 where one takes all that there is. */
+  readonly lanes: number;
   /**
    * A TransformNet compiled and warmed for pictures of one size, whose sides must be multiples of `net.stride`.
    * `base` holds the net's own params; each style brings the rest.
    */
-  painter(net: NetSpec, base: Weights, size: Size): Promise<Painter>;
+  painter(net: NetSpec, base: Weights, size: Size, options?: PainterOptions): Promise<Painter>;
   /** A MetaNet compiled: style picture to weights. */
   styler(net: NetSpec, base: Weights): Promise<Styler>;
+}
+
+/** What a painter is for. */
+export interface PainterOptions {
+  /**
+   * How many lanes share the processor's cores, up to the engine's; left out: all of its lanes. In many, most pictures
+   * a second are painted; in one alone, a picture has every core and is painted soonest.
+   */
+  readonly lanes?: number;
 }
 
 /** A TransformNet ready to paint pictures of one size. */

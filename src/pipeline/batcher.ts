@@ -7,6 +7,8 @@ export type { Due } from './asker.js';
 
 /** A painter that others use too. */
 export interface LeasedPainter extends Painter {
+  /** Pictures to ask for at a time as things stand: as many as the engine paints side by side, less what others ask. */
+  readonly room: number;
   /** @param due when the pictures are wanted; left out: when others leave room, and within a second if they do not. */
   paint(batch: Parameters<Painter['paint']>[0], due?: Due): Promise<Pixels[]>;
 }
@@ -15,7 +17,10 @@ export interface LeasedPainter extends Painter {
 export interface BatcherOptions {
   /** Of the engine; left out: the engine paints for nobody but this batcher. */
   readonly schedule?: Schedule;
-  /** Pictures in one call at most, 1 to 8; left out: as many as the painter gains by, as measured. */
+  /**
+   * Pictures in one call at most, 1 to 8; left out: as many as the painter gains by, as measured, or one where the
+   * engine has several lanes.
+   */
   readonly most?: number;
 }
 
@@ -43,7 +48,7 @@ export class Batcher {
     { schedule = new Schedule(), most }: BatcherOptions = {},
   ) {
     this.schedule = schedule;
-    this.#most = most;
+    this.#most = most ?? (schedule.lanes > 1 ? 1 : undefined);
   }
 
   /**
@@ -91,6 +96,9 @@ function lease(asker: Asker, schedule: Schedule, release: () => Promise<void>): 
   };
   return {
     size: painter.size,
+    get room() {
+      return schedule.roomFor(asker);
+    },
     bind: (style) => painter.bind(style),
     paint(batch, { deadline, lapses } = { deadline: schedule.now() + PATIENCE }) {
       const all = Promise.all(

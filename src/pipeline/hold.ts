@@ -1,9 +1,11 @@
-import type { Job, SharedPainter } from './asker.js';
+import type { Asker, Job, SharedPainter } from './asker.js';
 
 /** A call of an engine that is under way. Microseconds of the live clock. */
 export interface Call {
-  readonly began: number;
+  /** When the engine began to work on it, as far as one can tell. */
+  began: number;
   readonly expected: number | undefined;
+  readonly askers: ReadonlySet<Asker>;
 }
 
 /** A call that could be made, and is not full. */

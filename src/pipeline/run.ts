@@ -19,13 +19,16 @@ export interface RunOptions {
   readonly onFrame?: (meter: Meter) => void;
 }
 
-/** Frames between source and sink at any moment, the one being decoded among them: bounds memory. */
-const IN_FLIGHT = 4;
+/** Frames between source and sink, the one being decoded among them, beside those that the widest stage works on. */
+const BESIDE = 3;
+/** Frames that a stage works on at the same time at most, whatever it says: bounds memory. */
+const WIDEST = 16;
 /** How long a stopped run waits for a source, stage or sink that does not heed its signal, in milliseconds. */
 const GRACE_MS = 1500;
 
 interface Step {
   readonly name: string;
+  readonly width?: number;
   run(frame: Frame): Promise<Frame | undefined>;
 }
 
@@ -46,50 +49,116 @@ async function withinGrace(work: Promise<unknown>): Promise<void> {
   patience.abort();
 }
 
-/** Runs a step on a frame once the frame before it is through that step; the input is let go of either way. */
+/** A frame on its way to a step. */
+interface Passage {
+  readonly input: Promise<Frame | undefined>;
+  /** Settled when the step has room for it. */
+  readonly turn: Promise<unknown>;
+  /** To be called when the step has begun with it, or never will. */
+  readonly begun: () => void;
+}
+
+/** Runs a step on a frame once its turn has come; the input is let go of either way. */
 async function inTurn(
-  turn: Promise<unknown>,
-  input: Promise<Frame | undefined>,
+  { input, turn, begun }: Passage,
   run: (frame: Frame) => Promise<Frame | undefined>,
   halt: AbortSignal,
 ): Promise<Frame | undefined> {
-  using frame = await input;
-  await turn;
-  halt.throwIfAborted();
-  return frame && (await run(frame));
+  try {
+    using frame = await input;
+    await turn;
+    halt.throwIfAborted();
+    const running = frame && run(frame);
+    begun();
+    return await running;
+  } finally {
+    begun();
+  }
+}
+
+const settled = (work: Promise<unknown>): Promise<void> =>
+  work.then(
+    () => undefined,
+    () => undefined,
+  );
+
+/** The frames that went to a step, in order. */
+class Lane {
+  /** Settled when the frame has left the step, and all before it have; of the last few frames. */
+  readonly #left: Promise<void>[] = [];
+  #begun: Promise<unknown> = Promise.resolve();
+
+  /** @param spare frames that stand ready where a step works on several. */
+  constructor(
+    readonly step: Step,
+    readonly spare: number,
+  ) {}
+
+  /** How many frames may be in the step at the same time. */
+  get width(): number {
+    const { width } = this.step;
+    return width === undefined ? 1 : Math.min(WIDEST, Math.max(1, width) + this.spare);
+  }
+
+  /** Settled when the step has room for one more frame. */
+  get free(): Promise<void> {
+    return this.#left.at(-this.width) ?? Promise.resolve();
+  }
+
+  /** Sends one more frame through the step; it leaves after those before it. */
+  send(
+    input: Promise<Frame | undefined>,
+    run: (frame: Frame) => Promise<Frame | undefined>,
+    halt: AbortSignal,
+  ): Promise<Frame | undefined> {
+    const turn = Promise.all([this.free, this.#begun]);
+    let begun = () => {};
+    this.#begun = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const done = inTurn({ input, turn, begun }, run, halt);
+    const left = Promise.all([this.#left.at(-1), settled(done)]).then(() => undefined);
+    this.#left.push(left);
+    if (this.#left.length > WIDEST) this.#left.shift();
+    return left.then(() => done);
+  }
 }
 
 /** Steps one after the other for each frame, side by side for successive frames, which keep their order at every step. */
 class AssemblyLine {
-  /** The last frame's passage through each step. */
-  readonly #lanes: Promise<unknown>[];
+  readonly #lanes: readonly Lane[];
 
   constructor(
     readonly steps: readonly Step[],
     readonly meter: Meter,
     readonly halt: AbortSignal,
+    spare: number,
   ) {
-    this.#lanes = steps.map(() => Promise.resolve());
+    this.#lanes = steps.map((step) => new Lane(step, spare));
+  }
+
+  /** Frames under way at most, as things stand. */
+  get most(): number {
+    return BESIDE + Math.max(...this.#lanes.map(({ width }) => width));
   }
 
   /** Sends a frame, taken over, through all steps. */
   async send(frame: Frame): Promise<void> {
     let at: Promise<Frame | undefined> = Promise.resolve(frame);
-    for (const [i, step] of this.steps.entries()) {
-      const timed = (input: Frame) => this.meter.measure(step.name, () => step.run(input));
-      at = inTurn(this.#lanes[i]!, at, timed, this.halt);
-      this.#lanes[i] = at;
+    for (const lane of this.#lanes) {
+      const { name } = lane.step;
+      at = lane.send(at, (input) => this.meter.measure(name, () => lane.step.run(input)), this.halt);
     }
     (await at)?.[Symbol.dispose]();
   }
 
-  /** Resolves when the last frame has left a step. */
-  async free(step: number): Promise<void> {
-    await this.#lanes[step]?.catch(() => undefined);
+  /** Resolves when the last stage, or the only step, has room for a frame. */
+  get free(): Promise<void> {
+    return this.#lanes.at(Math.max(-2, -this.#lanes.length))!.free;
   }
 }
 
-/** Pulls frames and sends them off, at most `IN_FLIGHT` at a time, until the source ends or `halt` aborts. */
+/** Pulls frames and sends them off, a few at a time, until the source ends or `halt` aborts. */
 async function pull(
   frames: AsyncIterator<Frame>,
   line: AssemblyLine,
@@ -98,13 +167,13 @@ async function pull(
   const flights: Promise<void>[] = [];
   while (!halt.aborted) {
     // A live frame is taken only when the stages are free for it: until then a newer one may replace it.
-    if (live) await unlessAborted(line.free(Math.max(0, line.steps.length - 2)), halt);
+    if (live) await unlessAborted(line.free, halt);
     const pending = line.meter.measure('decode', () => frames.next());
     const next = await unlessAborted(pending, halt);
     if (!next) await withinGrace(pending.then(({ value }) => value?.[Symbol.dispose]()));
     if (!next || next.done) break;
     flights.push(line.send(next.value).catch(fail));
-    while (flights.length >= IN_FLIGHT) await unlessAborted(flights.shift()!, halt);
+    while (flights.length >= line.most) await unlessAborted(flights.shift()!, halt);
   }
   const landed = Promise.all(flights);
   await unlessAborted(landed, halt);
@@ -113,7 +182,7 @@ async function pull(
 
 /**
  * The only loop: pulls every frame of the source through the stages into the sink, in order, then finishes the
- * sink. While one frame is painted the next is decoded and the one before is written. A live source goes through
+ * sink. While frames are painted the next is decoded and the one before is written. A live source goes through
  * `Latest`, which drops what cannot be painted in time. Source, stages and sink stay the caller's to dispose.
  * @throws Interrupted when `signal` aborts; whatever the source, a stage or the sink throws.
  */
@@ -136,7 +205,8 @@ export async function run({ source, stages, sink, signal, meter = new Meter(), o
       return undefined;
     },
   };
-  const line = new AssemblyLine([...stages, write], meter, halt);
+  // A file's next frame stands ready when one is painted; a live one would only get older.
+  const line = new AssemblyLine([...stages, write], meter, halt, source.live ? 0 : 1);
   const pumped = tapped ? undefined : newest?.pump(source.frames(halt));
   const frames = (tapped ? source.frames(halt) : (newest ?? source.frames(halt)))[Symbol.asyncIterator]();
   try {

@@ -1,5 +1,5 @@
 import { Late } from '../errors.js';
-import { type Job, type SharedPainter, soonest } from './asker.js';
+import { type Asker, type Job, type SharedPainter, soonest } from './asker.js';
 import { FairShares } from './fair-shares.js';
 import { type Call, holdUntil } from './hold.js';
 import { liveNow } from './live.js';
@@ -25,31 +25,46 @@ const liveClock: Clock = {
  */
 const QUICK = 15_000;
 
+/** What a schedule is told of its engine. */
+export interface ScheduleOptions {
+  /** Calls that it works on at the same time; 1 if left out. */
+  readonly lanes?: number;
+  readonly clock?: Clock;
+}
+
 /**
  * What one engine paints next, for all painters that it has open. Earliest deadline first; who had more than its share
  * while others waited goes after them; a call takes along as many pictures for the same painter as it gains by, and
  * waits for more of them no longer than that gains and the earliest deadline allows.
  */
 export class Schedule {
+  readonly lanes: number;
   readonly #clock: Clock;
   readonly #shares = new FairShares();
+  /** In the order they were made: those beyond the lanes wait in the engine. */
   readonly #running = new Set<Call>();
   /** In the order they were asked for. */
   #waiting: Job[] = [];
   #planned = false;
-  /** When a call ended last. */
-  #ended = Number.NEGATIVE_INFINITY;
   /** Rings when the next deadline is over. */
   #lapsing: Disposable | undefined;
   /** A call that waits for more pictures: since when, and what rings when it has waited enough. */
   #held: { readonly since: number; readonly alarm: Disposable } | undefined;
 
-  constructor(clock: Clock = liveClock) {
+  constructor({ lanes = 1, clock = liveClock }: ScheduleOptions = {}) {
+    this.lanes = lanes;
     this.#clock = clock;
   }
 
   now(): number {
     return this.#clock.now();
+  }
+
+  /** How many pictures one may have open at a time without keeping others' waiting: the lanes that those leave. */
+  roomFor(asker: Asker): number {
+    const waiting = this.#waiting.filter((job) => job.asker !== asker).length;
+    const running = [...this.#running].filter(({ askers }) => !askers.has(asker)).length;
+    return Math.max(1, this.lanes - waiting - running);
   }
 
   /** Puts a picture in line; what is asked for within the same tick is looked at together. */
@@ -80,8 +95,9 @@ export class Schedule {
 
   /** Whether a call can be made now. */
   get #free(): boolean {
-    const [call, second] = this.#running;
-    return !call || (!second && call.expected !== undefined && call.expected < QUICK);
+    const { size } = this.#running;
+    if (size !== this.lanes) return size < this.lanes;
+    return [...this.#running].every(({ expected }) => expected !== undefined && expected < QUICK);
   }
 
   /** Refuses what is too late to be painted, so that whoever asked has something newer in line when their turn comes. */
@@ -147,7 +163,10 @@ export class Schedule {
 
   async #paint(batch: readonly Job[]): Promise<void> {
     const { painter, cost } = batch[0]!.asker.shared;
-    const call: Call = { began: this.now(), expected: cost.expected(batch.length) };
+    const call: Call = {
+      ...{ began: this.now(), expected: cost.expected(batch.length) },
+      askers: new Set(batch.map(({ asker }) => asker)),
+    };
     this.#running.add(call);
     for (const { asker } of batch) asker.owed = undefined;
     try {
@@ -161,15 +180,16 @@ export class Schedule {
     this.#go();
   }
 
-  /** @returns how long the engine took for the call, in microseconds: from the end of the one before it. */
+  /** @returns how long the engine worked on the call, in microseconds: not while it waited for a lane. */
   #end(call: Call, batch: readonly Job[]): number {
     const now = this.now();
-    const us = now - Math.max(call.began, this.#ended);
-    this.#ended = now;
+    const us = now - call.began;
     this.#running.delete(call);
+    const next = [...this.#running][this.lanes - 1];
+    if (next) next.began = now;
     for (const { asker } of batch) {
       asker.open--;
-      this.#shares.charge(asker.owner, us / batch.length, now);
+      this.#shares.charge(asker.owner, us / batch.length / this.lanes, now);
     }
     return us;
   }

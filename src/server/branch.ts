@@ -141,8 +141,12 @@ export class Branch implements AsyncDisposable {
 
   /** Paints as the next mood says, with the tier of the rung, or the first where that lacks a style. */
   #paint(): Stage {
+    const width = () => this.#stylize(this.#tier).width;
     return {
       name: 'paint',
+      get width() {
+        return width();
+      },
       run: async (frame) => {
         const mood = this.#options.moodOf(frame);
         const tier = this.#tier.palette.has(mood) ? this.#tier : this.#parts.tiers[0];
@@ -184,6 +188,9 @@ export class Branch implements AsyncDisposable {
   #tolerant(stage: Stage): Stage {
     return {
       name: stage.name,
+      get width() {
+        return stage.width;
+      },
       run: async (frame) => {
         const began = performance.now();
         let failed = false;

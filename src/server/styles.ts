@@ -3,7 +3,6 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CannotWrite, Conflict, LivebrushError, NotFound, Usage } from '../errors.js';
-import { Turns } from '../models/engines/turns.js';
 import { writeWhole } from '../models/files.js';
 import type { Gallery, StyleEntry } from '../models/gallery.js';
 import { encodePicture, readPicture, resizePicture } from '../models/picture.js';
@@ -11,6 +10,7 @@ import { type Pixels, paddedSize, type Size } from '../models/pixels.js';
 import { NAME, nameFrom } from '../models/style.js';
 import type { Weights } from '../models/weights.js';
 import type { Batcher } from '../pipeline/batcher.js';
+import { Turns } from '../turns.js';
 import type { StyleInfo } from './protocol.js';
 import { shownName } from './uploaded.js';
 

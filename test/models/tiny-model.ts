@@ -85,6 +85,7 @@ export function tinyStyled(...given: Parameters<typeof tinyStyledFile>): StyledM
 /** An engine whose MetaNet makes weights of the picture's first bytes, and counts how often it is asked to. */
 export class CountingEngine implements Engine {
   readonly name = 'counting';
+  readonly lanes = 1;
   stylers = 0;
   runs = 0;
   closed = 0;

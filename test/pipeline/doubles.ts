@@ -1,6 +1,7 @@
-import type { Bound, Painter } from '../../src/models/engine.js';
+import type { Bound } from '../../src/models/engine.js';
 import { blank, type Pixels, type Size } from '../../src/models/pixels.js';
 import type { Weights } from '../../src/models/weights.js';
+import type { LeasedPainter } from '../../src/pipeline/batcher.js';
 import { type Frame, frame } from '../../src/pipeline/frame.js';
 import type { FrameSink } from '../../src/pipeline/sink.js';
 import type { FrameSource } from '../../src/pipeline/source.js';
@@ -59,7 +60,8 @@ export const adding = (value: number): Weights =>
   new Map([['add', { shape: [1], data: Float32Array.of(value) }]]);
 
 /** Adds its style's number to every byte, and writes down all that happens to it. */
-export class AddingPainter implements Painter {
+export class AddingPainter implements LeasedPainter {
+  room = 1;
   binds = 0;
   bounds = 0;
   closed = 0;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BadInput, CannotWrite, Interrupted } from '../../src/errors.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
@@ -86,6 +87,109 @@ describe('a run', () => {
     expect(seen).toEqual([1, 2, 3, 4, 5]);
     expect(meter.report()).toMatchObject({ frames: 5, dropped: 0 });
     expect(Object.keys(meter.report().stages).sort()).toEqual(['brighten', 'decode', 'encode', 'finish']);
+  });
+});
+
+describe('a stage that works on several frames at a time', () => {
+  /** Notes which frames it begins and how many it has at once; the wait of each is up to the test. */
+  function wide(width: () => number, wait: (value: number) => Promise<unknown>) {
+    const begun: number[] = [];
+    const seen = { now: 0, most: 0 };
+    const it: Stage = {
+      name: 'wide',
+      get width() {
+        return width();
+      },
+      async run(frame) {
+        begun.push(frame.data[0]!);
+        seen.most = Math.max(seen.most, ++seen.now);
+        try {
+          await wait(frame.data[0]!);
+          return frame.clone();
+        } finally {
+          seen.now--;
+        }
+      },
+    };
+    return { it, begun, seen };
+  }
+
+  it('begins with frames in order and passes them on in order, whichever is done first', async () => {
+    const first = gate();
+    const {
+      it: stage,
+      begun,
+      seen,
+    } = wide(
+      () => 3,
+      (value) => (value === 0 ? first.passed : tick()),
+    );
+    const sink = new ListSink();
+    const done = run({ source: new CountingSource(40), stages: [stage], sink, signal: never });
+    for (let i = 0; i < 30; i++) await tick();
+    expect(sink.bytes).toEqual([]);
+    // One more than it says stands ready where the source can wait.
+    expect(begun).toEqual([0, 1, 2, 3]);
+    first.open();
+    await done;
+    expect(sink.bytes).toEqual(upTo(40));
+    expect(begun).toEqual(upTo(40));
+    expect(seen.most).toBe(4);
+  });
+
+  it('keeps order and number while its width changes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat(4), { minLength: 1, maxLength: 40 }),
+        fc.array(fc.nat(6), { minLength: 1, maxLength: 40 }),
+        async (widths, waits) => {
+          let asked = 0;
+          const { it: stage, begun } = wide(
+            () => widths[asked++ % widths.length]!,
+            async (value) => {
+              for (let i = 0; i < waits[value % waits.length]!; i++) await tick();
+            },
+          );
+          const sink = new ListSink();
+          await run({ source: new CountingSource(40), stages: [stage, brighten], sink, signal: never });
+          expect(begun).toEqual(upTo(40));
+          expect(sink.bytes).toEqual(upTo(40).map((i) => i + 1));
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  it('gets a live frame as soon as it has room, and no sooner', async () => {
+    const painting = gate();
+    const { it: stage, begun } = wide(
+      () => 2,
+      () => painting.passed,
+    );
+    const sink = new ListSink();
+    const source = new CountingSource(21, true, tick);
+    const done = run({ source, stages: [stage], sink, signal: never });
+    while (source.pulled < 20) await tick();
+    expect(begun).toHaveLength(2);
+    painting.open();
+    await done;
+    expect(sink.bytes.slice(0, 2)).toEqual(begun.slice(0, 2));
+    expect(sink.bytes[2]).toBeGreaterThanOrEqual(19);
+  });
+
+  it('ends the run with what one of its frames fails on', async () => {
+    const { it: stage } = wide(
+      () => 3,
+      async (value) => {
+        for (let i = 0; i < 3; i++) await tick();
+        if (value === 7) throw new BadInput('broken');
+      },
+    );
+    const sink = new ListSink();
+    const failing = run({ source: new CountingSource(40), stages: [stage], sink, signal: never });
+    await expect(failing).rejects.toThrow('broken');
+    expect(sink.bytes).toEqual(upTo(sink.bytes.length));
+    expect(sink.finished).toBe(0);
   });
 });
 

@@ -49,14 +49,15 @@ interface Under {
 /** An engine whose calls end when the test says, on a clock of the test. */
 export class Workshop {
   readonly clock = new FakeClock();
-  readonly schedule = new Schedule(this.clock);
+  readonly schedule: Schedule;
   /** Every call so far, by the first bytes of its pictures. */
   readonly calls: (readonly number[])[] = [];
   readonly under: Under[] = [];
   closed = 0;
   readonly batcher: Batcher;
 
-  constructor(options: BatcherOptions = { most: 1 }) {
+  constructor(options: BatcherOptions = { most: 1 }, lanes = 1) {
+    this.schedule = new Schedule({ lanes, clock: this.clock });
     this.batcher = this.net(options);
   }
 

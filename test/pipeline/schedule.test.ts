@@ -83,6 +83,57 @@ describe('the schedule', () => {
   });
 });
 
+describe('an engine of several lanes', () => {
+  it('has a call in each, one picture in every call, the most urgent first', async () => {
+    const shop = new Workshop({}, 2);
+    const looks = await Promise.all([1, 2, 3, 4].map(() => look(shop.batcher)));
+    const now = shop.clock.now();
+    for (const [i, { ask }] of looks.entries()) await ask(i, { deadline: now + (9 - i) * 100 * MS });
+    expect(shop.calls).toEqual([[0], [1]]);
+    await shop.end(60 * MS);
+    await shop.end(60 * MS);
+    expect(shop.calls).toEqual([[0], [1], [3], [2]]);
+    await shop.drain(60 * MS);
+  });
+
+  it('has one call more ready where they are short, and knows how long each takes by itself', async () => {
+    const shop = new Workshop({}, 2);
+    const looks = await Promise.all([1, 2, 3, 4].map(() => look(shop.batcher)));
+    for (let i = 0; i < 10; i++) {
+      for (const { ask } of looks) await ask(i);
+      // The two lanes are done one shortly after the other.
+      while (shop.under.length > 0) await shop.end(9 * MS);
+    }
+    for (const { ask } of looks) await ask(0);
+    expect(shop.under).toHaveLength(2);
+    await shop.drain(9 * MS);
+    for (let i = 0; i < 10; i++) {
+      for (const { ask } of looks.slice(0, 2)) await ask(i);
+      while (shop.under.length > 0) await shop.end(2 * MS);
+    }
+    for (const { ask } of looks) await ask(0);
+    expect(shop.under).toHaveLength(3);
+    await shop.drain(2 * MS);
+  });
+
+  it('gives one who is alone all lanes, and each of several those that the others leave', async () => {
+    const shop = new Workshop({}, 3);
+    const [a, b] = await Promise.all([1, 2].map(() => look(shop.batcher)));
+    const room = () => [a!.painter.room, b!.painter.room];
+    expect(room()).toEqual([3, 3]);
+    await a!.ask(1);
+    expect(room()).toEqual([3, 2]);
+    await a!.ask(2);
+    await a!.ask(3);
+    await a!.ask(4);
+    expect(room()).toEqual([3, 1]);
+    await b!.ask(5);
+    expect(room()).toEqual([2, 1]);
+    await shop.drain(60 * MS);
+    expect(room()).toEqual([3, 3]);
+  });
+});
+
 describe('shares of an engine', () => {
   /** A flood that always has pictures in line, and a polite stream that asks anew once it was served. */
   async function contend(flooders: number, owner?: object) {

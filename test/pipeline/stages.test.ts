@@ -7,7 +7,7 @@ import type { Look } from '../../src/pipeline/look.js';
 import { blend } from '../../src/pipeline/stages/blend.js';
 import { type Resample, resize } from '../../src/pipeline/stages/resize.js';
 import { Stylize } from '../../src/pipeline/stages/stylize.js';
-import { AddingPainter, adding, grey } from './doubles.js';
+import { AddingPainter, adding, grey, tick } from './doubles.js';
 
 const luma = (r: number, g: number, b: number) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
 const rgb = (r: number, g: number, b: number): Pixels => ({
@@ -30,7 +30,7 @@ const nearest: Resample = async (from, to) => {
   return out;
 };
 
-function studio(work?: { sizeFor: () => Size; resample: Resample }) {
+function studio(work?: { sizeFor: () => Size; resample: Resample }, pause?: () => Promise<void>) {
   const painters: AddingPainter[] = [];
   const state: { look: Look } = {
     look: { weights: adding(10), strength: 1, keepColor: 0, steady: 0, show: 'paint' },
@@ -39,7 +39,7 @@ function studio(work?: { sizeFor: () => Size; resample: Resample }) {
     stride: 4,
     look: () => state.look,
     open: async (size) => {
-      const painter = new AddingPainter(size);
+      const painter = new AddingPainter(size, pause);
       painters.push(painter);
       return painter;
     },
@@ -203,6 +203,82 @@ describe('stylize', () => {
     await expect(paint(grey(0))).rejects.toThrow();
     state.look = { ...state.look, weights: adding(3) };
     expect((await paint(grey(0))).data[0]).toBe(3);
+    await stage[Symbol.asyncDispose]();
+  });
+
+  it('paints as many frames at once as the painter has room for', async () => {
+    const { stage, painters, paint } = studio();
+    expect(stage.width).toBe(1);
+    await paint(grey(0));
+    painters[0]!.room = 4;
+    expect(stage.width).toBe(4);
+    await stage[Symbol.asyncDispose]();
+  });
+
+  it('keeps each of several frames apart, in styles and sizes of their own, and loses no style in use', async () => {
+    const waits: (() => void)[] = [];
+    const pause = () => new Promise<void>((resolve) => waits.push(resolve));
+    const { stage, painters, state, paint } = studio(undefined, pause);
+    const sizes = [40, 40, 40, 40, 40, 40, 80, 40].map((width) => ({ width, height: 40 }));
+    const painted = sizes.map((size, i) => {
+      state.look = { ...state.look, weights: adding(i) };
+      return paint(grey(100, size), i);
+    });
+    // Those that came last are done first.
+    let done = false;
+    const all = Promise.all(painted).finally(() => {
+      done = true;
+    });
+    while (!done) {
+      for (let i = 0; i < 5; i++) await tick();
+      waits.pop()?.();
+    }
+    expect((await all).map(({ data, width, timestamp }) => [data[0], width, timestamp])).toEqual(
+      sizes.map(({ width }, i) => [100 + i, width, i]),
+    );
+    await stage[Symbol.asyncDispose]();
+    await tick();
+    expect(painters.map(({ bounds, closed }) => [bounds, closed])).toEqual(painters.map(() => [0, 1]));
+  });
+
+  it('steadies frames in order, whichever is painted first', async () => {
+    const size = { width: 64, height: 48 };
+    const scene = (i: number): Pixels => {
+      const picture = blank(size);
+      for (const at of picture.data.keys()) picture.data[at] = ((at * 31) % 97) + ((at * (i + 7)) % 3);
+      return picture;
+    };
+    const all = Array.from({ length: 12 }, (_, i) => scene(i));
+    const steadied = async (together: boolean) => {
+      let turn = 0;
+      const { stage, state, paint } = studio(undefined, async () => {
+        for (let i = (++turn * 5) % 7; i > 0; i--) await tick();
+      });
+      state.look = { ...state.look, steady: 1 };
+      const shown: number[][] = [];
+      if (together)
+        shown.push(
+          ...(await Promise.all(all.map((picture, i) => paint(picture, i)))).map(({ data }) => data),
+        );
+      else for (const [i, picture] of all.entries()) shown.push((await paint(picture, i)).data);
+      await stage[Symbol.asyncDispose]();
+      return shown;
+    };
+    const truth = await steadied(false);
+    expect(truth[11]).not.toEqual([...all[11]!.data].map((value) => value + 10));
+    expect(await steadied(true)).toEqual(truth);
+  });
+
+  it('binds a style again that could not be bound', async () => {
+    const { stage, painters, state, paint } = studio();
+    await paint(grey(0));
+    const weights = adding(7);
+    state.look = { ...state.look, weights };
+    const { bind } = AddingPainter.prototype;
+    painters[0]!.bind = () => Promise.reject(new Error('not now'));
+    await expect(paint(grey(0))).rejects.toThrow('not now');
+    painters[0]!.bind = bind;
+    expect((await paint(grey(0))).data[0]).toBe(7);
     await stage[Symbol.asyncDispose]();
   });
 });

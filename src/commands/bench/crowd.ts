@@ -4,6 +4,7 @@ import type { Size } from '../../models/pixels.js';
 import { randomWeights } from '../../models/random-weights.js';
 import type { Weights } from '../../models/weights.js';
 import { Batcher } from '../../pipeline/batcher.js';
+import { Schedule } from '../../pipeline/schedule.js';
 import type { Contender, Outcome } from './interleave.js';
 import { timesAsLong } from './interleave.js';
 import { drawing } from './picture.js';
@@ -43,7 +44,10 @@ export async function openCrowd(
   crowd: Crowd,
   { engine, net, size, frames }: { engine: Engine; net: NetSpec; size: Size; frames: number },
 ): Promise<OpenedCrowd> {
-  const batcher = new Batcher((wanted) => engine.painter(net, randomWeights(net, 'net'), wanted));
+  const schedule = new Schedule({ lanes: engine.lanes });
+  const batcher = new Batcher((wanted) => engine.painter(net, randomWeights(net, 'net'), wanted), {
+    schedule,
+  });
   const streams: Stream[] = [];
   const pixels = drawing(size);
   for (let i = 0; i < crowd.streams; i++) {

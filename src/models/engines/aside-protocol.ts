@@ -1,12 +1,21 @@
 import * as errors from '../../errors.js';
+import type { PainterOptions } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Pixels, Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
 
+/** The number of a thread's engine: the first thing that it opens. */
+export const ENGINE = 1;
+
 /** What an engine's thread is asked; objects on its side go by number. */
 export interface Asked {
   readonly open: { readonly name: string };
-  readonly painter: { readonly net: NetSpec; readonly base: Weights; readonly size: Size };
+  readonly painter: {
+    readonly net: NetSpec;
+    readonly base: Weights;
+    readonly size: Size;
+    readonly options: PainterOptions;
+  };
   readonly styler: { readonly net: NetSpec; readonly base: Weights };
   readonly bind: { readonly painter: number; readonly style: Weights };
   readonly paint: {
@@ -19,7 +28,7 @@ export interface Asked {
 
 /** What it answers. */
 export interface Answered {
-  readonly open: { readonly engine: number; readonly name: string };
+  readonly open: { readonly name: string };
   readonly painter: number;
   readonly styler: number;
   readonly bind: number;

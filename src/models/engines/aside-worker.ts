@@ -1,14 +1,23 @@
+import { setPriority } from 'node:os';
 import { parentPort, type Transferable } from 'node:worker_threads';
 import type { Bound, Engine, Painter, Styler } from '../engine.js';
 import {
   type Answered,
   type Asked,
+  ENGINE,
   flatten,
   type Method,
   type Reply,
   type Request,
 } from './aside-protocol.js';
 import { openHere } from './index.js';
+
+/**
+ * Painting gives way to what takes little and is waited for: decoding, encoding, packets. Linux does this for a thread;
+ * elsewhere it would hold for the whole process.
+ */
+const NICENESS = 5;
+if (process.platform === 'linux') setPriority(NICENESS);
 
 /** Engines, painters, stylers and bound styles of this thread, by number. */
 const things = new Map<number, AsyncDisposable | Disposable>();
@@ -19,14 +28,15 @@ function keep(thing: AsyncDisposable | Disposable): number {
   return count;
 }
 
-const engine = () => things.get(1) as Engine;
+const engine = () => things.get(ENGINE) as Engine;
 
 const methods: { readonly [M in Method]: (args: Asked[M]) => Promise<Answered[M]> } = {
   open: async ({ name }) => {
     const opened = await openHere(name);
-    return { engine: keep(opened), name: opened.name };
+    keep(opened);
+    return { name: opened.name };
   },
-  painter: async ({ net, base, size }) => keep(await engine().painter(net, base, size)),
+  painter: async ({ net, base, size, options }) => keep(await engine().painter(net, base, size, options)),
   styler: async ({ net, base }) => keep(await engine().styler(net, base)),
   bind: async ({ painter, style }) => keep(await (things.get(painter) as Painter).bind(style)),
   paint: ({ painter, batch }) =>

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { BadInput, LivebrushError } from '../../errors.js';
-import type { Bound, Engine, Painter, Styler } from '../engine.js';
+import type { Bound, Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Pixels, Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
-import { type Answered, type Asked, type Method, type Reply, revive } from './aside-protocol.js';
+import { type Answered, type Asked, ENGINE, type Method, type Reply, revive } from './aside-protocol.js';
 import { refuseBound, refuseClosed } from './checks.js';
 
 const script = new URL('./aside-worker.js', import.meta.url);
@@ -44,6 +44,10 @@ class Thread {
     });
   }
 
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
   async close(): Promise<void> {
     this.#end(new BadInput('This engine is closed.'));
     await this.#worker.terminate();
@@ -64,20 +68,35 @@ class Thread {
   }
 }
 
-class AsideBound implements Bound {
-  #disposed = false;
+/** A painter's part in one thread: what goes by which number there. */
+class Lane {
+  /** Pictures that wait or are painted there. */
+  open = 0;
 
   constructor(
     readonly thread: Thread,
+    readonly painter: number,
+  ) {}
+
+  dispose(what: number): Promise<void> {
+    // A thread that has ended holds nothing any more.
+    return this.thread.ask('dispose', { what }).catch(() => undefined);
+  }
+}
+
+class AsideBound implements Bound {
+  #disposed = false;
+
+  /** @param ids its number in each lane. */
+  constructor(
     readonly painter: AsidePainter,
-    readonly id: number,
+    readonly ids: ReadonlyMap<Lane, number>,
   ) {}
 
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    // Nobody waits for it, and a thread that has ended holds nothing any more.
-    this.thread.ask('dispose', { what: this.id }).catch(() => undefined);
+    for (const [lane, id] of this.ids) void lane.dispose(id);
   }
 
   get disposed(): boolean {
@@ -86,31 +105,56 @@ class AsideBound implements Bound {
 }
 
 class AsidePainter implements Painter {
-  #closing: Promise<void> | undefined;
+  #closing: Promise<unknown> | undefined;
 
   constructor(
-    readonly thread: Thread,
     readonly size: Size,
-    readonly id: number,
+    readonly lanes: readonly Lane[],
   ) {}
 
   async bind(style: Weights): Promise<Bound> {
     if (this.#closing) refuseClosed('painter');
-    return new AsideBound(this.thread, this, await this.thread.ask('bind', { painter: this.id, style }));
+    const binds = this.#working.map(
+      async (lane) => [lane, await lane.thread.ask('bind', { painter: lane.painter, style })] as const,
+    );
+    return new AsideBound(this, new Map(await all(binds, ([lane, id]) => void lane.dispose(id))));
   }
 
   async paint(batch: readonly { pixels: Pixels; style: Bound }[]): Promise<Pixels[]> {
     if (this.#closing) refuseClosed('painter');
-    const posted = batch.map(({ pixels, style }) => {
+    const jobs = batch.map(({ pixels, style }) => {
       if (!(style instanceof AsideBound) || style.painter !== this) refuseBound('foreign');
       if (style.disposed) refuseBound('disposed');
-      return { pixels, style: style.id };
+      return { pixels, style };
     });
-    return this.thread.ask('paint', { painter: this.id, batch: posted });
+    const [only, ...others] = this.lanes;
+    if (others.length === 0) return this.#paint(only!, jobs);
+    return (await Promise.all(jobs.map((job) => this.#paint(this.#freest, [job])))).flat();
+  }
+
+  /** The lanes whose threads have not failed; all, where all have, so that whoever asks is told. */
+  get #working(): readonly Lane[] {
+    const working = this.lanes.filter(({ thread }) => !thread.ended);
+    return working.length > 0 ? working : this.lanes;
+  }
+
+  /** The lane with the least to do. */
+  get #freest(): Lane {
+    return this.#working.reduce((a, b) => (b.open < a.open ? b : a));
+  }
+
+  async #paint(lane: Lane, jobs: readonly { pixels: Pixels; style: AsideBound }[]): Promise<Pixels[]> {
+    lane.open += jobs.length;
+    const batch = jobs.map(({ pixels, style }) => ({ pixels, style: style.ids.get(lane)! }));
+    try {
+      return await lane.thread.ask('paint', { painter: lane.painter, batch });
+    } finally {
+      lane.open -= jobs.length;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.thread.ask('dispose', { what: this.id }).catch(() => undefined);
+    this.#closing ??= Promise.all(this.lanes.map((lane) => lane.dispose(lane.painter)));
     await this.#closing;
   }
 }
@@ -134,48 +178,96 @@ class AsideStyler implements Styler {
   }
 }
 
+/** Pixels that are painted at the same time at most, unless one picture has more: each lane has memory of its own. */
+const MOST_PIXELS = 1920 * 1088;
+
 class AsideEngine implements Engine {
-  #closing: Promise<void> | undefined;
+  /** The first thread, and those of further lanes since they were first needed. */
+  readonly #threads: Promise<Thread>[];
+  #closing: Promise<unknown> | undefined;
 
   constructor(
-    readonly thread: Thread,
+    first: Thread,
     readonly name: string,
-    readonly id: number,
-  ) {}
+    readonly lanes: number,
+    readonly start: () => Promise<Thread>,
+  ) {
+    this.#threads = [Promise.resolve(first)];
+  }
 
-  async painter(net: NetSpec, base: Weights, size: Size): Promise<Painter> {
+  /** A lane's thread; one that did not start, or failed at its work, is started anew. */
+  #thread(lane: number): Promise<Thread> {
+    const known = this.#threads[lane]?.then((thread) => (thread.ended ? this.start() : thread), this.start);
+    this.#threads[lane] = known ?? this.start();
+    return this.#threads[lane];
+  }
+
+  async painter(net: NetSpec, base: Weights, size: Size, options: PainterOptions = {}): Promise<Painter> {
     if (this.#closing) refuseClosed('engine');
-    return new AsidePainter(this.thread, size, await this.thread.ask('painter', { net, base, size }));
+    const most = Math.min(this.lanes, Math.floor(MOST_PIXELS / (size.width * size.height)));
+    const lanes = Math.max(1, Math.min(most, options.lanes ?? this.lanes));
+    const opening = Array.from({ length: lanes }, async (_, lane) => {
+      const thread = await this.#thread(lane);
+      return new Lane(thread, await thread.ask('painter', { net, base, size, options: { lanes } }));
+    });
+    return new AsidePainter(size, await all(opening, (lane) => void lane.dispose(lane.painter)));
   }
 
   async styler(net: NetSpec, base: Weights): Promise<Styler> {
     if (this.#closing) refuseClosed('engine');
-    return new AsideStyler(this.thread, await this.thread.ask('styler', { net, base }));
+    const thread = await this.#thread(0);
+    return new AsideStyler(thread, await thread.ask('styler', { net, base }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The runtime's memory goes first: a thread that is ended at work may take the process with it.
-    this.#closing ??= this.thread
-      .ask('dispose', { what: this.id })
-      .catch(() => undefined)
-      .then(() => this.thread.close());
+    this.#closing ??= Promise.all(this.#threads.map((starting) => starting.then(end).catch(() => undefined)));
     await this.#closing;
   }
 }
 
-/**
- * An engine in a thread of its own, for runtimes that block the thread they are called on: frames are decoded and
- * encoded while one is painted. Same contract and errors as the engine itself.
- * `program` is the compiled aside-worker.
- * @throws as `openEngine`.
- */
-export async function openAside(name: string, program: URL = script): Promise<Engine> {
+/** What all promises yield. When one rejects, what the others yield is undone. @throws the first that rejected. */
+async function all<T>(promises: readonly Promise<T>[], undo: (value: T) => void): Promise<T[]> {
+  const settled = await Promise.allSettled(promises);
+  const failed = settled.find((one) => one.status === 'rejected');
+  if (!failed) return settled.map((one) => (one as PromiseFulfilledResult<T>).value);
+  for (const one of settled) if (one.status === 'fulfilled') undo(one.value);
+  throw failed.reason;
+}
+
+/** Starts a thread and opens the engine in it. @throws as `openEngine`. */
+async function begin(name: string, program: URL): Promise<{ thread: Thread; opened: Answered['open'] }> {
   const thread = new Thread(program);
   try {
-    const opened = await thread.ask('open', { name });
-    return new AsideEngine(thread, opened.name, opened.engine);
+    return { thread, opened: await thread.ask('open', { name }) };
   } catch (error) {
     await thread.close();
     throw error;
   }
+}
+
+/** Ends a thread. The runtime's memory goes first: a thread that is ended at work may take the process with it. */
+async function end(thread: Thread): Promise<void> {
+  await thread.ask('dispose', { what: ENGINE }).catch(() => undefined);
+  await thread.close();
+}
+
+/** How to run an engine in threads of its own. */
+export interface AsideOptions {
+  /** The compiled aside-worker. */
+  readonly program?: URL;
+  /** How many pictures to paint at the same time, each in a thread with an engine. */
+  readonly lanes?: number;
+}
+
+/**
+ * An engine in threads of its own, for runtimes that block the thread they are called on: frames are decoded and
+ * encoded while others are painted. Same contract and errors as the engine itself.
+ * @throws as `openEngine`.
+ */
+export async function openAside(
+  name: string,
+  { program = script, lanes = 1 }: AsideOptions = {},
+): Promise<Engine> {
+  const { thread, opened } = await begin(name, program);
+  return new AsideEngine(thread, opened.name, lanes, async () => (await begin(name, program)).thread);
 }

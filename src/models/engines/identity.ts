@@ -127,6 +127,7 @@ class IdentityStyler implements Styler {
 /** The engine that changes nothing: painters return copies of their pictures, stylers make zeros. */
 export class IdentityEngine implements Engine {
   readonly name = 'identity';
+  readonly lanes = 1;
   readonly #temper: Temper;
   readonly #open = new Set<AsyncDisposable>();
   #closed = false;

@@ -9,12 +9,15 @@ export type { EngineProbe } from './probe.js';
 interface EngineEntry {
   /** Whether its runtime blocks the thread it is called on, so that it has to get one of its own. */
   readonly blocks?: boolean;
+  /** How many pictures it is best to paint at the same time, each in such a thread; 1 if left out. */
+  readonly lanes?: () => Promise<number>;
   readonly open: (options: string | undefined) => Promise<Engine>;
   readonly probe: () => Promise<EngineProbe>;
 }
 
 const onnx = (device: OnnxDevice): EngineEntry => ({
   blocks: true,
+  lanes: async () => (device === 'cpu' ? (await import('./onnx-session.js')).laneCount() : 1),
   open: async () => (await import('./onnx.js')).openOnnx(device),
   probe: async () => (await import('./onnx.js')).probeOnnx(device),
 });
@@ -73,13 +76,14 @@ export async function openHere(name: string): Promise<Engine> {
 
 /**
  * Opens an engine by name; `identity` (or `fake`) may carry options after a colon. One whose runtime blocks its
- * thread gets a thread of its own.
+ * thread gets a thread of its own, or several.
  * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
  */
 export async function openEngine(name: string): Promise<Engine> {
-  if (!find(name).entry.blocks) return openHere(name);
+  const { blocks, lanes } = find(name).entry;
+  if (!blocks) return openHere(name);
   const { canRunAside, openAside } = await import('./aside.js');
-  return canRunAside() ? openAside(name) : openHere(name);
+  return canRunAside() ? openAside(name, { lanes: await lanes?.() }) : openHere(name);
 }
 
 /** Looks at one engine; whatever goes wrong means that it is not present. */

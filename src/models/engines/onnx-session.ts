@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { Unsupported } from '../../errors.js';
+import { Turns } from '../../turns.js';
 import type { Pixels } from '../pixels.js';
 import { refuseClosed } from './checks.js';
-import { Turns } from './turns.js';
 
 /** What ONNX Runtime computes on: the processor, or a graphics processor through WebGPU (Dawn). */
 export type OnnxDevice = 'cpu' | 'webgpu';
@@ -12,8 +12,19 @@ export type Feeds = Record<string, OrtTensor>;
 
 /** More threads than this do not make a picture of ours faster. */
 const MOST_THREADS = 16;
-/** How many threads paint. The runtime's own choice counts physical cores and is 1 on a small virtual machine. */
-export const threads = () => Math.min(availableParallelism(), MOST_THREADS);
+/**
+ * How many threads paint a picture where `lanes` pictures are painted at the same time. The runtime's own choice counts
+ * physical cores and is 1 on a small virtual machine.
+ */
+export const threads = (lanes = 1) =>
+  Math.max(1, Math.floor(Math.min(availableParallelism(), MOST_THREADS) / lanes));
+
+/**
+ * How many pictures to paint at the same time. The threads of one picture wait for each other a hundred times: on two
+ * cores two pictures side by side take three quarters of the time that they take one after the other, and less where
+ * other programs run (docs/performance.md). A picture of its own takes longer, though, so large machines share.
+ */
+export const laneCount = () => Math.floor(threads() / Math.floor(Math.sqrt(threads())));
 
 /**
  * How long threads that wait for work spin before they sleep, in microseconds. A picture is a hundred short pieces of
@@ -38,16 +49,23 @@ export async function loadRuntime(device: OnnxDevice): Promise<Runtime> {
   return runtime;
 }
 
-function sessionOptions(device: OnnxDevice): InferenceSession.SessionOptions {
+function sessionOptions(device: OnnxDevice, threads: number): InferenceSession.SessionOptions {
   return {
     executionProviders: [device],
     graphOptimizationLevel: 'all',
     executionMode: 'sequential',
-    intraOpNumThreads: threads(),
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: '1', spin_duration_us: `${SPIN_US}` } } },
   };
+}
+
+/** How a session is opened. */
+export interface SessionOptions {
+  /** Left out: one for every core. */
+  readonly threads?: number;
+  readonly onClose?: (session: Session) => void;
 }
 
 /** A compiled graph that runs one picture at a time and can be closed at any moment, twice. */
@@ -68,9 +86,9 @@ export class Session {
     device: OnnxDevice,
     what: 'painter' | 'styler',
     graph: Uint8Array,
-    onClose: (session: Session) => void = () => {},
+    { threads: wanted = threads(), onClose = () => {} }: SessionOptions = {},
   ): Promise<Session> {
-    const session = await runtime.InferenceSession.create(graph, sessionOptions(device));
+    const session = await runtime.InferenceSession.create(graph, sessionOptions(device, wanted));
     return new Session(runtime, what, session, onClose);
   }
 

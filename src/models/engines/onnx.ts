@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { Unsupported } from '../../errors.js';
-import type { Engine, Painter, Styler } from '../engine.js';
+import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Pixels, Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
@@ -48,8 +48,9 @@ class OnnxStyler implements Styler {
   }
 }
 
-/** Neural networks on ONNX Runtime. */
+/** Neural networks on ONNX Runtime, in the thread that asks: one lane, which leaves the others' cores to them. */
 class OnnxEngine implements Engine {
+  readonly lanes = 1;
   readonly #sessions = new Set<Session>();
   #closed = false;
 
@@ -63,11 +64,16 @@ class OnnxEngine implements Engine {
     return `onnx/${this.device}`;
   }
 
-  async painter(net: NetSpec, base: Weights, size: Size): Promise<Painter> {
+  async painter(
+    net: NetSpec,
+    base: Weights,
+    size: Size,
+    { lanes = 1 }: PainterOptions = {},
+  ): Promise<Painter> {
     checkPaints(net);
     checkSize(net, size);
     checkWeights(base, net, 'net');
-    const open = (graph: Uint8Array) => this.#open('painter', graph);
+    const open = (graph: Uint8Array) => this.#open('painter', graph, threads(lanes));
     return OnnxPainter.open({ net, base, size, open, folds: this.device === 'cpu', block: this.block });
   }
 
@@ -77,11 +83,10 @@ class OnnxEngine implements Engine {
     return new OnnxStyler(net, await this.#open('styler', onnxGraph(net, { constants: base })));
   }
 
-  async #open(what: 'painter' | 'styler', graph: Uint8Array): Promise<Session> {
+  async #open(what: Session['what'], graph: Uint8Array, threads?: number): Promise<Session> {
     if (this.#closed) refuseClosed('engine');
-    const session = await Session.open(this.runtime, this.device, what, graph, (closed) =>
-      this.#sessions.delete(closed),
-    );
+    const onClose = (closed: Session) => this.#sessions.delete(closed);
+    const session = await Session.open(this.runtime, this.device, what, graph, { threads, onClose });
     this.#sessions.add(session);
     if (this.#closed) await session.close();
     return session;

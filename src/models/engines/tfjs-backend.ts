@@ -3,8 +3,8 @@ import { availableParallelism } from 'node:os';
 import { dirname, sep } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { Unsupported } from '../../errors.js';
+import { Turns } from '../../turns.js';
 import { loadNative } from './tfjs-native.js';
-import { Turns } from './turns.js';
 
 /**
  * TensorFlow.js has one current backend per process. Here each backend is started aside and once, after which

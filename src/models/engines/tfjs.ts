@@ -192,6 +192,7 @@ class TfStyler implements Styler {
 }
 
 class TfEngine implements Engine {
+  readonly lanes = 1;
   readonly #opened = new Set<TfPainter | TfStyler>();
   readonly #forget = (closed: TfPainter | TfStyler) => void this.#opened.delete(closed);
   #closed = false;

@@ -1,5 +1,6 @@
 import type { Frame, SoftwareScaleContext } from 'node-av/lib';
 import type { Pixels, Size } from '../../models/pixels.js';
+import { Turns } from '../../turns.js';
 import { borrow } from '../recycle.js';
 import { type Av, check, loadAv } from './av.js';
 import { copyRows, pictureOf, planesOf, spreadRows, stridesOf } from './color.js';
@@ -22,18 +23,15 @@ interface Setup {
 export class Scaler implements AsyncDisposable {
   readonly #av: Av;
   readonly #setups = new Map<string, Setup>();
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(av: Av) {
     this.#av = av;
   }
 
   /** A picture of `size` with the same content; a copy in borrowed memory, also where nothing changes. */
-  readonly resample = (pixels: Pixels, size: Size): Promise<Pixels> => {
-    const work = this.#last.then(() => this.#scale(pixels, size));
-    this.#last = work.catch(() => undefined);
-    return work;
-  };
+  readonly resample = (pixels: Pixels, size: Size): Promise<Pixels> =>
+    this.#turns.take(() => this.#scale(pixels, size));
 
   async #scale(pixels: Pixels, size: Size): Promise<Pixels> {
     const { context, from, to } = this.#setup(pixels, size);
@@ -66,7 +64,7 @@ export class Scaler implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last;
+    await this.#turns.take(async () => undefined);
     for (const { context, from, to } of this.#setups.values()) {
       context.freeContext();
       from.frame.free();

@@ -1,6 +1,7 @@
 import type { Bound } from '../../models/engine.js';
 import { blank, cropTo, type Pixels, paddedSize, padReflect, type Size } from '../../models/pixels.js';
 import type { Weights } from '../../models/weights.js';
+import { Turns } from '../../turns.js';
 import type { Due, LeasedPainter } from '../batcher.js';
 import type { Frame } from '../frame.js';
 import type { Look } from '../look.js';
@@ -9,6 +10,12 @@ import type { Stage } from '../stage.js';
 import { blend } from './blend.js';
 import { type Resample, sameSize } from './resize.js';
 import { Steady } from './steady.js';
+
+/** What a painter made of a frame. */
+interface Painting {
+  readonly pixels: Pixels;
+  readonly borrowed: boolean;
+}
 
 /** What a stylize stage paints with. */
 export interface StylizeOptions {
@@ -25,84 +32,140 @@ export interface StylizeOptions {
 
 /** The nets' statistics mean little on fewer pixels; smaller pictures are grown by reflection. */
 const LEAST_SIDE = 32;
-/** Styles held ready at once. */
+/** Styles held ready at once, beside those that are painted with. */
 const BOUND = 3;
+
+/** A style in place on a painter. */
+interface Ready {
+  readonly bound: Promise<Bound>;
+  /** Pictures that are painted with it. */
+  users: number;
+}
 
 /** A painter with the styles that are in place on it. */
 class Easel {
-  readonly #bound = new Map<Weights, Promise<Bound>>();
+  readonly #ready = new Map<Weights, Ready>();
+  readonly #painting = new Set<Promise<unknown>>();
 
   constructor(readonly painter: LeasedPainter) {}
 
-  /** Binds once per style; the style unused for longest makes room. Only called while nothing is painted. */
-  async bound(weights: Weights): Promise<Bound> {
-    const bound = this.#bound.get(weights) ?? this.painter.bind(weights);
-    this.#bound.delete(weights);
-    this.#bound.set(weights, bound);
-    if (this.#bound.size > BOUND) await this.#forget(this.#bound.keys().next().value!);
-    return bound;
+  /** Paints in a style, which is bound once; the style unused for longest makes room. */
+  async paint(pixels: Pixels, weights: Weights, due: Due | undefined): Promise<Pixels> {
+    const ready = this.#ready.get(weights) ?? this.#bind(weights);
+    this.#ready.delete(weights);
+    this.#ready.set(weights, ready);
+    ready.users++;
+    const work = this.#paint(pixels, ready, due);
+    this.#painting.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#painting.delete(work);
+      ready.users--;
+      this.#makeRoom(BOUND);
+    }
   }
 
+  /** A style that cannot be bound is tried anew by the next picture. */
+  #bind(weights: Weights): Ready {
+    const ready = { bound: this.painter.bind(weights), users: 0 };
+    ready.bound.catch(() => {
+      if (this.#ready.get(weights) === ready) this.#ready.delete(weights);
+    });
+    return ready;
+  }
+
+  async #paint(pixels: Pixels, { bound }: Ready, due: Due | undefined): Promise<Pixels> {
+    const [painted] = await this.painter.paint([{ pixels, style: await bound }], due);
+    return painted!;
+  }
+
+  /** Lets go of styles that nothing is painted with, but for so many. */
+  #makeRoom(most: number): void {
+    for (const [weights, { bound, users }] of this.#ready) {
+      if (this.#ready.size <= most) break;
+      if (users > 0) continue;
+      this.#ready.delete(weights);
+      bound.then(
+        (style) => style[Symbol.dispose](),
+        () => undefined,
+      );
+    }
+  }
+
+  /** Closes it once what is being painted is done. */
   async close(): Promise<void> {
-    for (const weights of [...this.#bound.keys()]) await this.#forget(weights);
+    await Promise.allSettled(this.#painting);
+    this.#makeRoom(0);
     await this.painter[Symbol.asyncDispose]();
-  }
-
-  async #forget(weights: Weights): Promise<void> {
-    const bound = this.#bound.get(weights);
-    this.#bound.delete(weights);
-    (await bound?.catch(() => undefined))?.[Symbol.dispose]();
   }
 }
 
 /**
  * Paints each frame as its look says: pads it to the net's stride by reflection, paints, crops, steadies, and blends
- * the painting with the frame. A frame of another size gets another painter. Frames come one at a time.
+ * the painting with the frame. A frame of another size gets another painter.
  */
 export class Stylize implements Stage, AsyncDisposable {
   readonly name = 'paint';
   readonly #options: StylizeOptions;
   readonly #steady = new Steady();
+  readonly #easels = new Turns();
+  readonly #shows = new Turns();
   #easel: Easel | undefined;
 
   constructor(options: StylizeOptions) {
     this.#options = options;
   }
 
+  /** As many frames as the engine paints side by side, less what others ask of it. */
+  get width(): number {
+    return this.#easel?.painter.room ?? 1;
+  }
+
   /** @throws Late where the frame lapsed before its turn came; whatever the painter throws. */
   async run(frame: Frame): Promise<Frame> {
-    const { work, look: lookAt, due } = this.#options;
+    const { look: lookAt } = this.#options;
     const look = lookAt(frame);
     if (look.show === 'blackout') return frame.with(blank(frame));
     if (look.strength === 0 || look.show === 'bypass') return frame.clone();
+    const painting = this.#painting(frame, look);
+    // Frames are steadied in order; one that fails does so in its turn.
+    painting.catch(() => undefined);
+    return this.#shows.take(async () => this.#shown(frame, await painting, look));
+  }
+
+  /** The painting of a frame, at the frame's size. Its memory was borrowed if it was scaled. */
+  async #painting(frame: Frame, look: Look): Promise<Painting> {
+    const { work, due } = this.#options;
     const size = work?.sizeFor(frame) ?? frame;
-    const other = work && !sameSize(frame, size);
-    const picture = other ? await work.resample(frame, size) : frame;
+    if (!work || sameSize(frame, size))
+      return { pixels: await this.#paint(frame, look.weights, due?.(frame)), borrowed: false };
+    const picture = await work.resample(frame, size);
     const painted = await this.#paint(picture, look.weights, due?.(frame));
-    if (!other) return frame.with(this.#shown(frame, painted, look));
     giveBack(picture);
-    const fresh = await work.resample(painted, frame);
-    const shown = this.#shown(frame, fresh, look);
-    // What is steadied is held on to.
-    const done = () => look.steady === 0 && giveBack(fresh);
-    if (shown === fresh) return frame.with(fresh, done);
-    done();
-    return frame.with(shown);
+    return { pixels: await work.resample(painted, frame), borrowed: true };
   }
 
   /** A painting as the look wants it shown. */
-  #shown(frame: Frame, fresh: Pixels, look: Look): Pixels {
+  #shown(frame: Frame, { pixels: fresh, borrowed }: Painting, look: Look): Frame {
     const painting = this.#steady.run(frame, fresh, look.weights, look.steady);
     const plain = look.strength === 1 && look.keepColor === 0;
-    return plain ? painting : blend(frame, painting, look);
+    const shown = plain ? painting : blend(frame, painting, look);
+    // What is steadied is held on to.
+    const done = borrowed && look.steady === 0 ? () => giveBack(fresh) : undefined;
+    if (shown === fresh) return frame.with(fresh, done);
+    done?.();
+    return frame.with(shown);
   }
 
   async #paint(picture: Pixels, weights: Weights, due: Due | undefined): Promise<Pixels> {
     const size = paddedSize(picture, this.#options.stride, LEAST_SIDE);
-    const easel = await this.#for(size);
-    const style = await easel.bound(weights);
-    const [painted] = await easel.painter.paint([{ pixels: padReflect(picture, size), style }], due);
-    return cropTo(painted!, picture);
+    // It begins within its turn: an easel is closed once nothing is painted on it.
+    const { painting } = await this.#easels.take(async () => {
+      const easel = await this.#for(size);
+      return { painting: easel.paint(padReflect(picture, size), weights, due) };
+    });
+    return cropTo(await painting, picture);
   }
 
   /** The easel of a size: the one at hand, or a new one in its place. */

@@ -1,15 +1,19 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { BadInput, Usage } from '../../../src/errors.js';
+import type { Painter } from '../../../src/models/engine.js';
 import { canRunAside, openAside } from '../../../src/models/engines/aside.js';
+import { metaNet } from '../../../src/models/nets/metanet.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
 import { blank } from '../../../src/models/pixels.js';
 import { randomWeights } from '../../../src/models/random-weights.js';
 import { describeEngine } from '../../suites/engine.js';
+import { seededPicture } from '../../suites/weights.js';
 
 const compiled = new URL('../../../dist/models/engines/aside-worker.js', import.meta.url);
-const open = (name: string) => openAside(name, compiled);
+const open = (name: string, lanes = 1) => openAside(name, { program: compiled, lanes });
 
 describe('in a thread of its own', () => describeEngine('onnx/cpu', () => open('onnx/cpu')));
+describe('in two lanes', () => describeEngine('onnx/cpu', () => open('onnx/cpu', 2)));
 
 describe('an engine in a thread of its own', () => {
   const net = transformNet({ base: 2, residuals: 0 });
@@ -56,6 +60,50 @@ describe('an engine in a thread of its own', () => {
     const [first, second] = [await identity(), await identity()];
     await expect(first.painter.paint([{ pixels: blank(size), style: second.style }])).rejects.toThrow(
       BadInput,
+    );
+  });
+
+  it('paints on in its other lanes when one fails, and starts that one anew for the next painter', async () => {
+    // As the real one, but a styler's work ends it.
+    const fragile = new URL(
+      `data:text/javascript,${encodeURIComponent(`
+      import { parentPort } from 'node:worker_threads';
+      import ${JSON.stringify(compiled.href)};
+      parentPort.on('message', ({ method }) => method === 'weights' && process.exit(1));`)}`,
+    );
+    const engine = await openAside('identity', { program: fragile, lanes: 2 });
+    opened.push(engine);
+    const meta = metaNet(net, { hidden: 8, group: 4 });
+    const painter = await engine.painter(net, randomWeights(net, 'net'), size);
+    const style = await painter.bind(randomWeights(net, 'style'));
+    const styler = await engine.styler(meta, randomWeights(meta, 'net'));
+    await expect(styler.weights(blank(size))).rejects.toThrow();
+    for (let i = 0; i < 4; i++) expect(await painter.paint([{ pixels: blank(size), style }])).toHaveLength(1);
+    await expect(painter.bind(randomWeights(net, 'style'))).resolves.toBeDefined();
+    const next = await engine.painter(net, randomWeights(net, 'net'), size);
+    const bound = await next.bind(randomWeights(net, 'style'));
+    const batch = Array.from({ length: 5 }, () => ({ pixels: blank(size), style: bound }));
+    expect(await next.paint(batch)).toHaveLength(5);
+    await expect(engine.styler(meta, randomWeights(meta, 'net'))).resolves.toBeDefined();
+  });
+
+  it('gives back pictures in order, each in its style, however many are asked for at once', async () => {
+    const engine = await open('onnx/cpu', 3);
+    opened.push(engine);
+    const base = randomWeights(net, 'net');
+    const all = await engine.painter(net, base, size);
+    const alone = await engine.painter(net, base, size, { lanes: 1 });
+    const batchOn = async (painter: Painter) => {
+      const styles = await Promise.all([3, 4].map((seed) => painter.bind(randomWeights(net, 'style', seed))));
+      return Array.from({ length: 7 }, (_, i) => ({
+        pixels: seededPicture(size, i),
+        style: styles[i % 2]!,
+      }));
+    };
+    const painted = await all.paint(await batchOn(all));
+    const truth = await alone.paint(await batchOn(alone));
+    expect(painted.map(({ data }) => Buffer.from(data).toString('base64'))).toEqual(
+      truth.map(({ data }) => Buffer.from(data).toString('base64')),
     );
   });
 
