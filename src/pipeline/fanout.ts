@@ -3,21 +3,30 @@ import { Latest } from './latest.js';
 import type { FrameSink } from './sink.js';
 import type { FrameSource } from './source.js';
 
+/** How a reader of a fan-out begins. */
+export interface TapOptions {
+  /** Whether it is given the newest frame at once, so that it has something to show. */
+  readonly primed?: boolean;
+  /** Frames that may wait for it; 1 if left out. Painted ones come two or three at a time where as many are painted. */
+  readonly slots?: number;
+}
+
 /**
  * One reader of a fan-out: a live source. What it is too slow for is dropped and counted here, and slows nobody else.
  * Can be read once.
  */
 export class Tap implements FrameSource {
   readonly live = true;
-  /** Where frames wait for this reader: one at most. */
-  readonly newest = new Latest<Frame>();
+  /** Where frames wait for this reader. */
+  readonly newest: Latest<Frame>;
   #taken = 0;
   #last: number | undefined;
   #interval: number | undefined;
   readonly #leave: (tap: Tap) => void;
 
-  constructor(leave: (tap: Tap) => void) {
+  constructor(leave: (tap: Tap) => void, slots = 1) {
     this.#leave = leave;
+    this.newest = new Latest(slots);
   }
 
   /** How many frames were offered so far. */
@@ -73,9 +82,9 @@ export class Fanout implements FrameSink {
     return this.#last?.clone();
   }
 
-  /** A reader from now on; it is given the newest frame at once when `primed`, so that it has something to show. */
-  tap({ primed = false }: { primed?: boolean } = {}): Tap {
-    const tap = new Tap((gone) => this.#taps.delete(gone));
+  /** A reader from now on. */
+  tap({ primed = false, slots }: TapOptions = {}): Tap {
+    const tap = new Tap((gone) => this.#taps.delete(gone), slots);
     if (this.#closed) tap.newest.end();
     else this.#taps.add(tap);
     if (primed && this.#last) tap.put(this.#last.clone());

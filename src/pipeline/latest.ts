@@ -1,13 +1,16 @@
 /**
- * One slot, newest wins: the one place where a live stream loses frames, and it counts them. One writer puts at its
- * own pace, one reader iterates at its own; what the reader was too slow for is disposed. Iterate it once.
+ * One slot or a few, newest wins: the one place where a live stream loses frames, and it counts them. One writer puts at
+ * its own pace, one reader iterates at its own; what the reader was too slow for is disposed. Iterate it once.
  */
 export class Latest<T extends Disposable> implements AsyncIterable<T>, Disposable {
-  #slot: T | undefined;
+  readonly #waiting: T[] = [];
   #dropped = 0;
   #ended = false;
   #error: unknown;
   #wake: (() => void) | undefined;
+
+  /** @param slots how many may wait: more than one for a reader that gets them in bursts and needs each. */
+  constructor(readonly slots = 1) {}
 
   /** How many were replaced, or put after the end, before anyone read them. */
   get dropped(): number {
@@ -16,22 +19,22 @@ export class Latest<T extends Disposable> implements AsyncIterable<T>, Disposabl
 
   /** Whether one waits to be read. */
   get waiting(): boolean {
-    return this.#slot !== undefined;
+    return this.#waiting.length > 0;
   }
 
-  /** Takes `item` over; the one that still waits is dropped. */
+  /** Takes `item` over; the oldest that waits is dropped where there is no slot. */
   put(item: T): void {
     if (this.#ended) {
       this.#dropped++;
       item[Symbol.dispose]();
       return;
     }
-    this.#drop();
-    this.#slot = item;
+    if (this.#waiting.length === this.slots) this.#drop();
+    this.#waiting.push(item);
     this.#wake?.();
   }
 
-  /** No more come. The reader still gets the waiting one, then ends, or throws `error` if there is one. */
+  /** No more come. The reader still gets those that wait, then ends, or throws `error` if there is one. */
   end(error?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -55,8 +58,7 @@ export class Latest<T extends Disposable> implements AsyncIterable<T>, Disposabl
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void> {
     try {
       for (;;) {
-        const item = this.#slot;
-        this.#slot = undefined;
+        const item = this.#waiting.shift();
         if (item !== undefined) yield item;
         else if (this.#ended) break;
         else
@@ -70,16 +72,14 @@ export class Latest<T extends Disposable> implements AsyncIterable<T>, Disposabl
     }
   }
 
-  /** Ends and disposes the waiting one. */
+  /** Ends and disposes those that wait. */
   [Symbol.dispose](): void {
     this.end();
-    this.#drop();
+    while (this.waiting) this.#drop();
   }
 
   #drop(): void {
-    if (this.#slot === undefined) return;
     this.#dropped++;
-    this.#slot[Symbol.dispose]();
-    this.#slot = undefined;
+    this.#waiting.shift()?.[Symbol.dispose]();
   }
 }

@@ -33,7 +33,7 @@ export class Branches implements AsyncDisposable {
   readonly #options: BranchesOptions;
   readonly #branches = new Map<string, Branch>();
   /** Counts of the stream's own look, of branches that are over. */
-  readonly #past = { in: 0, painted: 0, onTime: 0, busy: 0, late: 0 };
+  readonly #past = { in: 0, painted: 0, onTime: 0, unsent: 0, busy: 0, late: 0 };
   #closing: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -55,7 +55,7 @@ export class Branches implements AsyncDisposable {
   }
 
   /** Frames of the stream's own look so far, by what became of them. */
-  get counts(): Readonly<Record<'in' | 'painted' | 'onTime' | 'busy' | 'late', number>> {
+  get counts(): Readonly<Record<'in' | 'painted' | 'onTime' | 'unsent' | 'busy' | 'late', number>> {
     const past = this.#past;
     const { painting } = this;
     if (!painting) return { ...past };
@@ -64,6 +64,7 @@ export class Branches implements AsyncDisposable {
       in: past.in + painting.offered,
       painted: past.painted + painted,
       onTime: past.onTime + onTime,
+      unsent: past.unsent + painting.encoders.unsent,
       busy: past.busy + painting.dropped,
       late: past.late + late,
     };
@@ -139,6 +140,7 @@ export class Branches implements AsyncDisposable {
     this.#past.in += branch.offered;
     this.#past.painted += painted;
     this.#past.onTime += onTime;
+    this.#past.unsent += branch.encoders.unsent;
     this.#past.late += late;
     // What was on its way when the branch ended is shown to nobody.
     this.#past.busy += branch.offered - painted - late;

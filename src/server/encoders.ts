@@ -1,5 +1,5 @@
 import { log } from '../log.js';
-import type { Fanout } from '../pipeline/fanout.js';
+import type { Fanout, Tap } from '../pipeline/fanout.js';
 import { type LiveCodec, type LiveSink, liveNow, type SoundPacket } from '../pipeline/live.js';
 import { Meter } from '../pipeline/meter.js';
 import { run } from '../pipeline/run.js';
@@ -22,6 +22,9 @@ interface Encoding {
   viewers: number;
 }
 
+/** Painted frames that may wait for an encoder, or for what records them: frames painted side by side come together. */
+export const PAINTED_SLOTS = 3;
+
 /** How long an encoder, or a branch, outlives its last viewer, who may just reload the page. */
 export const LINGER_MS = 3000;
 
@@ -34,6 +37,8 @@ export class Encoders implements AsyncDisposable {
   readonly #parts: EncoderParts;
   readonly #stop = new AbortController();
   readonly #encodings = new Map<LiveCodec, Encoding>();
+  readonly #taps = new Set<Tap>();
+  #pastUnsent = 0;
 
   constructor(painted: Fanout, parts: EncoderParts) {
     this.#painted = painted;
@@ -43,6 +48,11 @@ export class Encoders implements AsyncDisposable {
   /** Those who share encoders. */
   get viewers(): number {
     return [...this.#encodings.values()].reduce((sum, { viewers }) => sum + viewers, 0);
+  }
+
+  /** Paintings that were left out so far: encoders were too slow for them, or closed. */
+  get unsent(): number {
+    return [...this.#taps].reduce((sum, { newest }) => sum + newest.dropped, this.#pastUnsent);
   }
 
   /** Bits a second that they aim at, together. */
@@ -78,13 +88,16 @@ export class Encoders implements AsyncDisposable {
       this.encodeMs.add(ms);
       this.#parts.onStep?.('encode', ms);
     });
-    const source = this.#painted.tap({ primed: true });
+    const source = this.#painted.tap({ primed: true, slots: PAINTED_SLOTS });
+    this.#taps.add(source);
     const done = run({ source, stages: [], sink: this.#timed(sink), signal, meter })
       .catch((error: unknown) => {
         if (!signal.aborted) log.error({ err: error }, 'an encoder broke');
       })
       .finally(async () => {
         if (this.#encodings.get(codec)?.sink === sink) this.#encodings.delete(codec);
+        this.#pastUnsent += source.newest.dropped;
+        this.#taps.delete(source);
         await sink[Symbol.asyncDispose]();
       });
     const encoding = { sink, stop, done, viewers: 0 };

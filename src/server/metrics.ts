@@ -25,6 +25,8 @@ export interface StreamCounts {
   readonly painted: number;
   /** Of those, frames that were handed on before they were too old. */
   readonly onTime: number;
+  /** Of those painted, frames that an encoder for viewers left out. */
+  readonly unsent: number;
   /** Of the frames that came over the last seconds, the share that was; null: none came. */
   readonly hitRate: number | null;
   readonly dropped: Readonly<Record<string, number>>;
@@ -44,6 +46,7 @@ export class Metrics {
   readonly #in: Counter<'stream'>;
   readonly #out: Counter<'stream'>;
   readonly #onTime: Counter<'stream'>;
+  readonly #unsent: Counter<'stream'>;
   readonly #dropped: Counter<'stream' | 'reason'>;
   readonly #hitRate: Gauge<'stream'>;
   readonly #degraded: Gauge<'stream'>;
@@ -71,6 +74,11 @@ export class Metrics {
     this.#onTime = counter(
       'livebrush_frames_on_time_total',
       'Frames that were painted and handed on within their maxAge.',
+      ['stream'],
+    );
+    this.#unsent = counter(
+      'livebrush_frames_unsent_total',
+      'Frames that were painted and that an encoder for viewers left out.',
       ['stream'],
     );
     this.#dropped = counter('livebrush_frames_dropped_total', 'Frames that were not painted.', [
@@ -173,6 +181,7 @@ export class Metrics {
     this.#in.inc({ stream }, more(counts.in, before?.in));
     this.#out.inc({ stream }, more(counts.painted, before?.painted));
     this.#onTime.inc({ stream }, more(counts.onTime, before?.onTime));
+    this.#unsent.inc({ stream }, more(counts.unsent, before?.unsent));
     if (counts.hitRate === null) this.#hitRate.remove({ stream });
     else this.#hitRate.set({ stream }, counts.hitRate);
     for (const [reason, value] of Object.entries(counts.dropped))
@@ -184,7 +193,7 @@ export class Metrics {
   #forget(stream: string): void {
     for (const reason of Object.keys(this.#last.get(stream)?.dropped ?? {}))
       this.#dropped.remove({ stream, reason });
-    const all = [this.#in, this.#out, this.#onTime, this.#hitRate, this.#degraded];
+    const all = [this.#in, this.#out, this.#onTime, this.#unsent, this.#hitRate, this.#degraded];
     for (const metric of all) metric.remove({ stream });
     this.#last.delete(stream);
   }

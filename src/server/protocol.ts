@@ -200,12 +200,14 @@ export interface Stats {
   readonly latency: Timing;
   /**
    * Frames so far, by what became of them. `in` is the sum of `painted` and all of `dropped`, and what is on its way;
-   * `onTime` are those of `painted` that were handed on before they were older than `maxAge`.
+   * `onTime` are those of `painted` that were handed on before they were older than `maxAge`, `unsent` those that an
+   * encoder for viewers left out, once for each encoder.
    */
   readonly frames: {
     readonly in: number;
     readonly painted: number;
     readonly onTime: number;
+    readonly unsent: number;
     readonly dropped: Readonly<Record<string, number>>;
   };
   /** Of the frames that came to be painted over the last seconds, the share handed on in time; null: none came. */

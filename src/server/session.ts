@@ -11,6 +11,7 @@ import type { Viewer } from '../pipeline/sinks/webrtc.js';
 import { WebrtcSink } from '../pipeline/sinks/webrtc.js';
 import type { BranchParts } from './branch.js';
 import { Branches } from './branches.js';
+import { PAINTED_SLOTS } from './encoders.js';
 import { type Base, Input, type Publication } from './input.js';
 import { Outputs } from './outputs.js';
 import type { OwnLook } from './own-look.js';
@@ -86,9 +87,10 @@ export class Session implements AsyncDisposable {
       onLoad: () => this.#load(),
       onChange: () => this.#changed(),
     });
+    const painted = () => this.#branches.main().painted.tap({ slots: PAINTED_SLOTS });
     this.#outputs = new Outputs({
       stream: name,
-      tap: (what) => (what === 'source' ? this.#input.tap() : this.#branches.main().painted.tap()),
+      tap: (what) => (what === 'source' ? this.#input.tap() : painted()),
       onSound: (take) => this.#input.onSound(take),
       cues: (from, to) => this.#performance.cues(from, to),
       folders: parts.folders,
@@ -250,7 +252,7 @@ export class Session implements AsyncDisposable {
   stats(): Stats {
     const branch = this.#branches.painting;
     const { decodeMs } = this.#input;
-    const { in: came, painted, onTime, busy, late } = this.#branches.counts;
+    const { in: came, painted, onTime, unsent, busy, late } = this.#branches.counts;
     const hitRate = branch?.tally.hitRate;
     const { disordered } = this.#input.counts;
     const { replaced } = this.#input;
@@ -270,6 +272,7 @@ export class Session implements AsyncDisposable {
         in: came + disordered + replaced,
         painted,
         onTime,
+        unsent,
         dropped: { busy, late, disordered, replaced },
       },
       hitRate: hitRate === undefined ? null : Number(hitRate.toFixed(3)),

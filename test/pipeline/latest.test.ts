@@ -20,6 +20,21 @@ async function readAll(latest: Latest<Item>): Promise<number[]> {
 }
 
 describe('Latest', () => {
+  it('keeps as many of the newest as it has slots, in order', async () => {
+    const latest = new Latest<Item>(3);
+    for (let i = 0; i < 5; i++) latest.put(new Item(i));
+    expect(Item.alive).toBe(3);
+    expect(latest.dropped).toBe(2);
+    latest.end();
+    expect(await readAll(latest)).toEqual([2, 3, 4]);
+    expect(latest).toMatchObject({ dropped: 2, waiting: false });
+    const closed = new Latest<Item>(3);
+    for (let i = 0; i < 2; i++) closed.put(new Item(i));
+    closed[Symbol.dispose]();
+    expect(closed.dropped).toBe(2);
+    expect(Item.alive).toBe(0);
+  });
+
   it('gives a waiting reader each item as it comes', async () => {
     const latest = new Latest<Item>();
     const read = readAll(latest);

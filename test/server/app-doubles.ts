@@ -58,7 +58,7 @@ export class FakeSession implements StreamSession {
   info = () => ({ ...info(this.name), maxAge: this.maxAge });
   stats = () =>
     ({
-      frames: { in: 10, painted: 7, onTime: 6, dropped: { newer: 3 } },
+      frames: { in: 10, painted: 7, onTime: 6, unsent: 2, dropped: { newer: 3 } },
       hitRate: 0.6,
       degraded: { level: 0 },
     }) as unknown as ReturnType<StreamSession['stats']>;

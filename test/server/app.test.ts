@@ -250,6 +250,7 @@ describe('the API', () => {
     expect(text).toContain('livebrush_frames_in_total{stream="demo"} 10');
     expect(text).toContain('livebrush_frames_out_total{stream="demo"} 7');
     expect(text).toContain('livebrush_frames_on_time_total{stream="demo"} 6');
+    expect(text).toContain('livebrush_frames_unsent_total{stream="demo"} 2');
     expect(text).toContain('livebrush_hit_ratio{stream="demo"} 0.6');
     expect(text).toContain('livebrush_frames_dropped_total{stream="demo",reason="newer"} 3');
     expect(text).toContain('livebrush_sessions{kind="streams"} 1');

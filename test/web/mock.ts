@@ -163,7 +163,7 @@ export class Mock {
       },
       latency: timing(52),
       frames: {
-        ...{ in: this.#frame + 20, painted: this.#frame, onTime: this.#frame },
+        ...{ in: this.#frame + 20, painted: this.#frame, onTime: this.#frame, unsent: 0 },
         dropped: { late: Math.floor(this.#frame / 60) },
       },
       hitRate: 0.97,

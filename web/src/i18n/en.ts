@@ -223,6 +223,7 @@ export const en = {
   'drop.late': '{n} too old',
   'drop.disordered': '{n} out of order',
   'drop.replaced': '{n} on arrival',
+  'drop.unsent': '{n} painted, not sent',
   'numbers.here': 'Arriving here',
   'glass.toggle': 'Measure glass to glass',
   'glass.label': 'glass to glass',

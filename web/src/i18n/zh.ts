@@ -222,6 +222,7 @@ export const zh: Sentences = {
   'drop.late': '{n} 帧过旧',
   'drop.disordered': '{n} 帧顺序错乱',
   'drop.replaced': '{n} 帧刚到即被取代',
+  'drop.unsent': '{n} 帧已绘制但未发送',
   'numbers.here': '本页收到',
   'glass.toggle': '测量端到端延迟',
   'glass.label': '端到端',

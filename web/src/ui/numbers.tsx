@@ -28,7 +28,7 @@ function Figure({ label, value }: { label: string; value: string }) {
 
 const DASH = '–';
 
-const REASONS = ['busy', 'late', 'disordered', 'replaced'] as const;
+const REASONS = ['busy', 'late', 'disordered', 'replaced', 'unsent'] as const;
 const isReason = (why: string): why is (typeof REASONS)[number] =>
   (REASONS as readonly string[]).includes(why);
 
@@ -42,7 +42,8 @@ function Figures() {
   const glass = useCell(state.glass);
   const marking = useCell(state.marking);
   const arriving = useArriving();
-  const drops = Object.entries(stats?.frames.dropped ?? {}).filter(([, count]) => count > 0);
+  const { dropped: before = {}, unsent = 0 } = stats?.frames ?? {};
+  const drops = Object.entries({ ...before, unsent }).filter(([, count]) => count > 0);
   return (
     <dl class="figures">
       <Figure
