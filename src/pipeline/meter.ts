@@ -12,6 +12,18 @@ export interface MeterReport {
   readonly fps: number;
   /** Mean milliseconds per call of each step: `decode`, the stages by name, `encode`. Steps overlap, so they do not add up. */
   readonly stages: Readonly<Record<string, number>>;
+  /** Seconds in which each step worked on a frame, or on several. */
+  readonly busy: Readonly<Record<string, number>>;
+}
+
+/** What is known of a step. */
+interface Step {
+  calls: number;
+  ms: number;
+  /** Calls under way, and since when there are any. */
+  open: number;
+  since: number;
+  busyMs: number;
 }
 
 const RECENT = 48;
@@ -23,7 +35,7 @@ export class Meter {
   dropped = 0;
   readonly #began = performance.now();
   #ended: number | undefined;
-  readonly #steps = new Map<string, { calls: number; ms: number }>();
+  readonly #steps = new Map<string, Step>();
   readonly #recent: number[] = [];
 
   /** @param onStep told of each call of a step and its milliseconds. */
@@ -32,15 +44,17 @@ export class Meter {
   /** Runs `work` and adds its time to a step, also when it throws. */
   async measure<T>(step: string, work: () => Promise<T>): Promise<T> {
     const began = performance.now();
+    const entry = this.#steps.get(step) ?? { calls: 0, ms: 0, open: 0, since: 0, busyMs: 0 };
+    this.#steps.set(step, entry);
+    if (entry.open++ === 0) entry.since = began;
     try {
       return await work();
     } finally {
-      const entry = this.#steps.get(step) ?? { calls: 0, ms: 0 };
-      const ms = performance.now() - began;
+      const now = performance.now();
       entry.calls++;
-      entry.ms += ms;
-      this.#steps.set(step, entry);
-      this.onStep?.(step, ms);
+      entry.ms += now - began;
+      if (--entry.open === 0) entry.busyMs += now - entry.since;
+      this.onStep?.(step, now - began);
     }
   }
 
@@ -66,13 +80,16 @@ export class Meter {
 
   report(): MeterReport {
     const seconds = ((this.#ended ?? performance.now()) - this.#began) / 1000;
-    const stages = [...this.#steps].map(([name, { calls, ms }]) => [name, round(ms / calls, 3)] as const);
+    const done = [...this.#steps].filter(([, { calls }]) => calls > 0);
+    const stages = done.map(([name, { calls, ms }]) => [name, round(ms / calls, 3)] as const);
+    const busy = done.map(([name, { busyMs }]) => [name, round(busyMs / 1000, 3)] as const);
     return {
       frames: this.frames,
       dropped: this.dropped,
       seconds: round(seconds, 3),
       fps: seconds > 0 ? round(this.frames / seconds, 2) : 0,
       stages: Object.fromEntries(stages),
+      busy: Object.fromEntries(busy),
     };
   }
 }

@@ -18,6 +18,21 @@ describe('the meter', () => {
     expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   });
 
+  it('counts the time in which a step works on several frames once', async () => {
+    const meter = new Meter();
+    const ticks = (count: number) => async () => {
+      for (let i = 0; i < count; i++) await tick();
+    };
+    await Promise.all([200, 300, 100].map((count) => meter.measure('paint', ticks(count))));
+    await meter.measure('paint', ticks(100));
+    meter.stop();
+    const { stages, busy, seconds } = meter.report();
+    expect(busy.paint).toBeGreaterThan(0);
+    expect(busy.paint).toBeLessThanOrEqual(seconds);
+    // Four calls took longer in all than the time in which there was one.
+    expect(4 * stages.paint!).toBeGreaterThan(1000 * busy.paint!);
+  });
+
   it('counts frames and their pace', async () => {
     const meter = new Meter();
     for (let i = 0; i < 100; i++) {

@@ -106,7 +106,10 @@ export const compare: Part = async (bench) => {
   const rivals: Rival[] = [];
   const groups: Group[] = [];
   try {
-    for (const engine of await openEngines(options.engine, note)) rivals.push(await ourRival(engine));
+    for (const engine of await openEngines(options.engine, note)) {
+      rivals.push(await ourRival(engine));
+      if (engine.lanes > 1) rivals.push(await ourRival(engine, 1));
+    }
     rivals.push(...(await openOpponents(options.against, { python: options.python, signal, note })));
     for (const base of options.base ?? course.bases)
       for (const size of options.size ?? course.sizes) {

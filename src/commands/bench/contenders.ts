@@ -46,20 +46,28 @@ async function deviceOf({ name }: Engine): Promise<Device> {
   return probe?.device?.startsWith('CUDA') ? 'graphics processor' : 'processor';
 }
 
-/** One of our engines. */
-export async function ourRival(engine: Engine): Promise<Rival> {
+/** Pictures that each lane of an engine paints in a run: none waits long for the last one of another. */
+export const EACH_LANE = 2;
+
+/** One of our engines, at its work: as many pictures side by side as it has lanes, or in `lanes` of them. */
+export async function ourRival(engine: Engine, lanes = engine.lanes): Promise<Rival> {
+  const how = lanes > 1 ? `${lanes} pictures side by side` : 'one picture at a time';
+  const name = engine.lanes > 1 ? `${engine.name}, ${how}` : engine.name;
   return {
-    name: engine.name,
+    name,
     kind: 'engine',
     device: await deviceOf(engine),
     async open({ styled, weights, pixels }) {
       const of = (names: readonly string[]) => new Map(names.map((name) => [name, weights.get(name)!]));
-      const painter = await engine.painter(styled, of(netParams(styled)), pixels);
+      const painter = await engine.painter(styled, of(netParams(styled)), pixels, { lanes });
       const style = await painter.bind(of(styleParams(styled)));
+      const pieces = lanes > 1 ? EACH_LANE * lanes : 1;
+      const batch = Array.from({ length: pieces }, () => ({ pixels, style }));
       return {
-        name: engine.name,
+        name,
+        pieces,
         async run() {
-          await painter.paint([{ pixels, style }]);
+          await painter.paint(batch);
           return undefined;
         },
         picture: async () => (await painter.paint([{ pixels, style }]))[0]!.data,

@@ -14,7 +14,10 @@ import { digits, NONE, percent, type Table } from './table.js';
 /** Pictures that a contender paints before it is measured, so that all its styles have been used. */
 const SETTLE = 32;
 
-/** Streams that paint through one batcher, each as fast as it gets its pictures back. */
+/**
+ * Streams that paint through one batcher, each as fast as it gets its pictures back: one at a time, or as many as there
+ * are lanes for where there are fewer streams.
+ */
 export interface Crowd {
   readonly name: string;
   readonly streams: number;
@@ -66,10 +69,15 @@ export async function openCrowd(
     using fresh = await stream.painter.bind(stream.styles[turn]!);
     await stream.painter.paint([{ pixels, style: fresh }]);
   };
+  const atOnce = Math.max(1, Math.ceil(engine.lanes / crowd.streams));
   const paint = (count: number) =>
     Promise.all(
       streams.map(async (stream) => {
-        for (let i = 0; i < count; i++) await paintOne(stream);
+        let left = count;
+        const paintOn = async () => {
+          while (left-- > 0) await paintOne(stream);
+        };
+        await Promise.all(Array.from({ length: atOnce }, paintOn));
       }),
     );
   const each = Math.max(1, Math.round(frames / crowd.streams));

@@ -3,6 +3,8 @@ import { quantile, type Summary, summarise } from './statistics.js';
 /** What is measured side by side with others. */
 export interface Contender {
   readonly name: string;
+  /** Pictures, or whatever it makes, in one run; 1 if left out. What is told is of one of them. */
+  readonly pieces?: number;
   /** Does its work once. @returns the milliseconds it took by its own clock; without them, ours counts. */
   run(): Promise<number | undefined>;
 }
@@ -89,7 +91,7 @@ class Runner {
       for (let i = 0; i < cold; i++) await this.#once();
       const times: number[] = [];
       for (let i = 0; i < measured; i++) times.push(await this.#once());
-      this.rounds.set(round, quantile(times, 0.5));
+      this.rounds.set(round, quantile(times, 0.5) / (this.contender.pieces ?? 1));
     });
   }
 

@@ -1,6 +1,6 @@
 import type { Engine } from '../../models/engine.js';
 import type { Size } from '../../models/pixels.js';
-import { openEngines } from './contenders.js';
+import { EACH_LANE, openEngines } from './contenders.js';
 import { type Contender, interleave, type Outcome } from './interleave.js';
 import { type Bench, inWords, type Part } from './part.js';
 import { drawing } from './picture.js';
@@ -36,16 +36,25 @@ async function open(engine: Engine, base: number, size: Size) {
   const styler = await engine.styler(meta, randomWeights(meta, 'net'));
   const style = await painter.bind(randomWeights(transform, 'style'));
   const [pixels, picture] = [drawing(size), drawing({ width: 256, height: 256 }, 2)];
+  const pieces = engine.lanes > 1 ? EACH_LANE * engine.lanes : 1;
+  const batch = Array.from({ length: pieces }, () => ({ pixels, style }));
   const work: Record<(typeof tests)[number], () => Promise<unknown>> = {
-    transform: () => painter.paint([{ pixels, style }]),
+    transform: () => painter.paint(batch),
     meta: () => styler.weights(picture),
-    both: async () => {
-      using fresh = await painter.bind(await styler.weights(picture));
-      await painter.paint([{ pixels, style: fresh }]);
-    },
+    both: () =>
+      Promise.all(
+        batch.map(async () => {
+          using fresh = await painter.bind(await styler.weights(picture));
+          await painter.paint([{ pixels, style: fresh }]);
+        }),
+      ),
   };
   const contenders = tests.map(
-    (name): Contender => ({ name, run: async () => void (await work[name]()) as undefined }),
+    (name): Contender => ({
+      name,
+      pieces: name === 'meta' ? 1 : batch.length,
+      run: async () => void (await work[name]()) as undefined,
+    }),
   );
   return {
     contenders,

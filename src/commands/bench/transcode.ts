@@ -39,17 +39,15 @@ interface Told {
   readonly overlap: number;
 }
 
-/** The figures of a run. `finish` is called once, the others for each frame. */
+/** The figures of a run. */
 export function toldOf({
   fps,
   seconds,
-  frames,
   stages,
-}: Pick<TranscodeResult, 'fps' | 'seconds' | 'frames' | 'stages'>): Told {
-  const slowest = Math.max(
-    ...Object.entries(stages).map(([name, ms]) => ms * (name === 'finish' ? 1 : frames)),
-  );
-  return { fps, seconds, stages, overlap: slowest > 0 ? (1000 * seconds) / slowest : 1 };
+  busy,
+}: Pick<TranscodeResult, 'fps' | 'seconds' | 'stages' | 'busy'>): Told {
+  const slowest = Math.max(...Object.values(busy));
+  return { fps, seconds, stages, overlap: slowest > 0 ? seconds / slowest : 1 };
 }
 
 const medianOf = (runs: readonly Told[], of: (run: Told) => number) => summarise(runs.map(of)).median;
