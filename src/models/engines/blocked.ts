@@ -10,6 +10,7 @@ import {
   phaseCount,
   sameOrder,
 } from './blocks.js';
+import { cornerFilters, cornerShape, yieldsCorners } from './corners.js';
 import type { CellNode, CellNodeOf } from './half-resolution.js';
 import type { Lowered } from './lowered.js';
 import { type Phases, plain } from './phases.js';
@@ -35,6 +36,8 @@ export interface BlockOps {
     readonly activation?: Activation;
     /** Its output is moved to about zero in each channel, which the norm that alone reads it takes out again. */
     readonly levelled?: boolean;
+    /** It yields corners (see `corners.ts`), one row and column more than there are cells. */
+    readonly corners?: boolean;
   };
   /** Instance norm, then perhaps relu or the sum with another tensor. */
   blockNorm: {
@@ -43,6 +46,8 @@ export interface BlockOps {
     readonly order: Order;
     readonly activation?: 'relu';
     readonly sum?: string;
+    /** Its input is corners; cells are made of them. */
+    readonly corners?: boolean;
   };
   /** Cells with one phase in each block back to the picture that they stand for, in blocks. */
   blockUnfold: { readonly in: string; readonly phases: Phases };
@@ -68,6 +73,7 @@ class Blocker {
   readonly #readers = new Map<string, (Node | CellNode)[]>();
   readonly #uses = new Map<string, number>();
   readonly #levelled = new Set<string>();
+  readonly #corners = new Set<string>();
   /** Nodes that are done by one before them. */
   readonly #done = new Set<Node | CellNode>();
 
@@ -171,22 +177,31 @@ class Blocker {
     // A layer of few filters would leave most of its block empty.
     if (2 * outs < block || !(fewInputs || this.#orders.has(conv.in) || ins % block === 0)) return false;
     const from = fewInputs ? undefined : this.#blocks(conv.in);
-    const order = orderOf(outs, block, conv.op === 'cellConv' ? conv.folding.to : plain);
-    this.#fold(weight, blockedShape(this.params[weight]!.shape, order, from), (tensor) =>
-      blockFilters(tensor, block, order, from),
+    const phases = conv.op === 'cellConv' ? conv.folding.to : plain;
+    const order = orderOf(outs, block, phases);
+    const levelled = this.#levels(conv);
+    const corners = levelled && from !== undefined && isPhaseMajor(order, phases) && yieldsCorners(conv);
+    const filters = (tensor: Tensor) => (corners ? cornerFilters(tensor, phases) : tensor);
+    const shape = corners ? cornerShape(this.params[weight]!.shape) : this.params[weight]!.shape;
+    this.#fold(weight, blockedShape(shape, order, from), (tensor) =>
+      blockFilters(filters(tensor), block, order, from),
     );
     if (bias) this.#fold(bias, [order.length], (tensor) => blockNumbers(tensor, order));
     const { out, activation } = this.#activated(conv);
-    const levelled = this.#levels(conv);
     const name = from && !this.#orders.has(conv.in) ? `${conv.in}/blocks` : conv.in;
     this.nodes.push({
       ...{ op: 'blockConv', block, in: name, conv, order, out },
       ...(from ? { from } : {}),
       ...(activation ? { activation } : {}),
       ...(levelled ? { levelled } : {}),
+      ...(corners ? { corners } : {}),
     });
     this.#stands(out, order);
     if (levelled) this.#levelled.add(out);
+    if (!corners) return true;
+    this.#corners.add(out);
+    const [, height, width] = this.source.shapes.get(out)! as [number, number, number];
+    this.shapes.set(out, [order.length, height + 1, width + 1]);
     return true;
   }
 
@@ -226,7 +241,9 @@ class Blocker {
     const each = norm.op === 'cellNorm' ? phaseCount(norm.phases) : 1;
     for (const name of named) this.#fold(name, [order.length], (tensor) => blockNumbers(tensor, order, each));
     const next = this.#onlyReader(norm.out);
-    const node = { op: 'blockNorm', block: this.block, in: norm.in, norm, order } as const;
+    const corners = this.#corners.has(norm.in);
+    const about = { block: this.block, in: norm.in, norm, order, ...(corners ? { corners } : {}) };
+    const node = { op: 'blockNorm', ...about } as const;
     if (next?.op === 'relu') {
       this.nodes.push({ ...node, activation: 'relu', out: next.out });
     } else if (next?.op === 'add' && this.#sums(next, norm.out, order)) {

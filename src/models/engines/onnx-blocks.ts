@@ -4,6 +4,7 @@ import { type Bordered, padBlocks, padEvenly } from './onnx-block-pads.js';
 import { byteScale, padCells } from './onnx-cells.js';
 import { attribute } from './onnx-proto.js';
 import type { GraphWriter } from './onnx-writer.js';
+import { type Phases, phaseAt, plain } from './phases.js';
 
 const { int, text, ints } = attribute;
 const domain = 'com.microsoft.nchwc';
@@ -116,14 +117,37 @@ function level(
     : graph.node('Neg', [level], part('bias'));
 }
 
+/** At which corner of its cells each channel's numbers stand. */
+const cornersOf = (order: Order, norm: BlockNodeOf<'blockNorm'>['norm']): Phases[] =>
+  order.map((channel) => phaseAt(channel, norm.op === 'cellNorm' ? norm.phases : plain));
+
+/** [channels / block, 2, 2, block]: 1 at each channel's own corner, so that a filter takes its numbers from there. */
+function atCorners(graph: GraphWriter, corners: readonly Phases[], block: number): string {
+  const blocks = Array.from({ length: corners.length / block }, (_, i) =>
+    corners.slice(i * block, (i + 1) * block),
+  );
+  const values = blocks.flatMap((lanes) =>
+    [0, 1, 2, 3].flatMap((k) => lanes.map(({ y, x }) => (y === k >> 1 && x === (k & 1) ? 1 : 0))),
+  );
+  const name = `corners ${corners.map(({ y, x }) => 2 * y + x).join('')}`;
+  return graph.floats(name, [blocks.length, 2, 2, block], Float32Array.from(values));
+}
+
+/** How the numbers lie whose moments are wanted. */
+interface Lying {
+  readonly block: number;
+  /** Of each channel, where they are corners: one row and one column of each do not count. */
+  readonly corners?: readonly Phases[];
+}
+
 /**
- * Mean of each channel and of its squares, [1, channels]. Both are summed row by row first, which two cores share and
- * which rounds less; the squares are a convolution of each row with itself.
+ * Mean of each channel and of its squares over the rows, [1, channels]. Both are summed row by row first, which two
+ * cores share and which rounds less; the squares are a convolution of each row with itself.
  */
 function moments(
   graph: GraphWriter,
   x: string,
-  block: number,
+  { block, corners }: Lying,
   out: string,
 ): { mean: string; squares: string } {
   const [channels, height, width] = graph.shapes.get(x)! as [number, number, number];
@@ -135,10 +159,69 @@ function moments(
     strides: [1, 1],
     group: count,
   });
+  const means = mean(graph, rows, `${out}/mean/rows`);
+  if (corners) return cornerMoments(graph, { x, means, squares }, { block, corners }, out);
   return {
-    mean: meanOf(graph, mean(graph, rows, `${out}/mean/rows`), [channels, height, block], `${out}/mean`),
+    mean: meanOf(graph, means, [channels, height, block], `${out}/mean`),
     squares: meanOf(graph, squares, [channels, height, block], `${out}/squares/mean`),
   };
+}
+
+/** Sums over rows, and what of them is not to count. */
+interface RowSums {
+  readonly x: string;
+  readonly means: string;
+  readonly squares: string;
+}
+
+/** The same of corners: from each row's sum the number that is not among its cells is taken, then a row is left out. */
+function cornerMoments(
+  graph: GraphWriter,
+  { x, means, squares }: RowSums,
+  { block, corners }: Required<Lying>,
+  out: string,
+): { mean: string; squares: string } {
+  const [channels, height, width] = graph.shapes.get(x)! as [number, number, number];
+  const part = (name: string) => `${out}/${name}`;
+  const groups = channels / block;
+  const shape = [groups, height, 1, block];
+  const view = graph.reshape(x, [groups, height, width, block], part('view'));
+  const column = (at: number) =>
+    graph.node('Gather', [view, graph.integers([at])], part(`column${at}`), [int('axis', 2)]);
+  const right = graph.flags(
+    part('right'),
+    [groups, 1, 1, block],
+    corners.map(({ x }) => x === 1),
+  );
+  const beside = graph.node('Where', [right, column(0), column(width - 1)], part('beside'));
+  const counting = rowsThatCount(corners, height, block);
+  const rows = graph.floats(part('rows/count'), shape, counting);
+  const total = (sums: string, without: string, name: string) => {
+    const cells = graph.node('Sub', [sums, without], part(`${name}/cells`));
+    const counted = graph.node('Mul', [cells, rows], part(`${name}/counted`));
+    const inputs = [counted, graph.integers([1])];
+    const sum = graph.node('ReduceSum', inputs, part(`${name}/blocks`), [int('keepdims', 0)]);
+    return graph.reshape(sum, [1, channels], part(`${name}/sum`));
+  };
+  const inRows = graph.reshape(means, shape, part('means'));
+  const sums = graph.node('Mul', [inRows, graph.number(width)], part('sums'));
+  const average = [total(sums, beside, 'mean'), graph.number(1 / (width - 1))];
+  const besideSquared = graph.node('Mul', [beside, beside], part('beside/squared'));
+  return {
+    mean: graph.node('Mul', average, part('mean')),
+    squares: total(graph.reshape(squares, shape, part('squares/shaped')), besideSquared, 'squares'),
+  };
+}
+
+/** [channels / block, height, 1, block]: what each row counts for a mean over those from a channel's own corner on. */
+function rowsThatCount(corners: readonly Phases[], height: number, block: number): Float32Array {
+  const counting = new Float32Array(corners.length * height);
+  for (const [channel, { y }] of corners.entries()) {
+    const [group, lane] = [Math.floor(channel / block), channel % block];
+    for (let row = y; row < height - 1 + y; row++)
+      counting[(group * height + row) * block + lane] = 1 / (height - 1);
+  }
+  return counting;
 }
 
 type BlockTable = {
@@ -173,11 +256,13 @@ const steps: BlockTable = {
   },
 
   /** Scale and shift are made from the moments; both are then one convolution of a channel with one number. */
-  blockNorm: ({ in: input, block, out, norm, order, activation, sum }, graph) => {
-    const [channels, , width] = graph.shapes.get(input)! as [number, number, number];
+  blockNorm: ({ in: input, block, out, norm, order, activation, sum, corners }, graph) => {
+    const [channels] = graph.shapes.get(input)! as [number, number, number];
+    const [, , width] = graph.shapes.get(out)! as [number, number, number];
     const part = (name: string) => `${out}/${name}`;
     const each = norm.op === 'cellNorm' ? phaseCount(norm.phases) : 1;
-    const apart = moments(graph, input, block, part('moments'));
+    const own = corners ? cornersOf(order, norm) : undefined;
+    const apart = moments(graph, input, { block, corners: own }, part('moments'));
     const joined = (x: string, factor: number, name: string) =>
       graph.node('MatMul', [x, together(graph, order, each, factor)], part(name));
     const average = each > 1 ? joined(apart.mean, 1, 'mean') : apart.mean;
@@ -195,10 +280,15 @@ const steps: BlockTable = {
     const shift = norm.shift
       ? graph.node('Sub', [graph.param(norm.shift), moved], part('shift'))
       : graph.node('Neg', [moved], part('shift'));
-    const filters = graph.reshape(scale, [channels, 1, 1, 1], part('filters'));
+    const factors = graph.reshape(scale, [channels / block, 1, 1, block], part('factors'));
+    const filters = own
+      ? graph.node('Mul', [factors, atCorners(graph, own, block)], part('filters/blocks'))
+      : factors;
+    const kernel = own ? [2, 2] : [1, 1];
+    const shaped = graph.reshape(filters, [channels, 1, ...kernel], part('filters'));
     const biases = graph.reshape(shift, [channels], part('biases'));
-    const inputs = [input, filters, biases, ...(sum ? [sum] : [])];
-    conv(graph, inputs, out, { kernel: [1, 1], strides: [1, 1], group: channels, activation });
+    const inputs = [input, shaped, biases, ...(sum ? [sum] : [])];
+    conv(graph, inputs, out, { kernel, strides: [1, 1], group: channels, activation });
   },
 
   blockUnfold: ({ in: input, out, phases: { y, x }, block }, graph) => {

@@ -109,6 +109,16 @@ describe('what stands in blocks', () => {
     expect(count('blockUnfold')).toBe(1);
   });
 
+  it('reads four pixels for one of an upsampled picture, where a norm follows that makes cells again', () => {
+    const corners = lowered.nodes.filter((node) => 'corners' in node && node.corners);
+    expect(corners.map(({ op }) => op)).toEqual(['blockConv', 'blockNorm', 'blockConv', 'blockNorm']);
+    const [conv, norm] = corners;
+    expect(lowered.shapes.get(conv!.out)).toEqual([64, size.height / 4 + 1, size.width / 4 + 1]);
+    expect(lowered.shapes.get(norm!.out)).toEqual([64, size.height / 4, size.width / 4]);
+    for (const name of ['up1.weight', 'up2.weight'])
+      expect(lowered.params[name]!.shape.slice(2)).toEqual([2, 2]);
+  });
+
   it('keeps every number of the filters', () => {
     const shape = [16, 8, 3, 3];
     const net = transformNet({ base: 8, residuals: 1 });
