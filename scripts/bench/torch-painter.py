@@ -3,7 +3,8 @@
 Answers one line of JSON on standard output for each on standard input:
   {"do": "hello", "threads": 2}                        -> {"version", "devices"}
   {"do": "open", "key", "device", "width", "height",
-   "weights": safetensors, "picture": planar bytes}    -> {"way"}: the fastest of several ways to run it
+   "weights": safetensors, "picture": planar bytes,
+   "together": false}                                  -> {"way"}: the fastest of several ways to run it
   {"do": "paint", "key"}                               -> {"ms"}: of one picture, bytes in, bytes out
   {"do": "picture", "key", "to": path}                 -> {}: what it paints, planar bytes
   {"do": "product", "device", "side"}                  -> {"ms"}: one product of float32 matrices
@@ -106,8 +107,8 @@ def timed(work, device):
 
 
 class Painter:
-    def __init__(self, device, width, height, weights, picture):
-        self.device = device
+    def __init__(self, device, width, height, weights, picture, together):
+        self.device, self.together = device, together
         with open(picture, "rb") as file:
             raw = bytearray(file.read())
         self.picture = torch.frombuffer(raw, dtype=torch.uint8).reshape(1, 3, height, width)
@@ -131,14 +132,17 @@ class Painter:
             if last:
                 net = net.to(memory_format=torch.channels_last)
             name = "channels last" if last else "channels first"
-            yield name, net, last, 1
+            yield from self.runs(name, net, last)
             if self.device == "cpu":
                 traced = torch.jit.freeze(torch.jit.trace(net, self.input(last)))
-                fast = torch.jit.optimize_for_inference(traced)
-                yield f"{name}, traced", fast, last, 1
-                threads = torch.get_num_threads()
-                together = SideBySide(fast, threads)
-                yield f"{name}, traced, {threads} side by side", together, last, threads * together.EACH
+                yield from self.runs(f"{name}, traced", torch.jit.optimize_for_inference(traced), last)
+
+    def runs(self, name, net, last):
+        if not self.together:
+            yield name, net, last, 1
+            return
+        threads = torch.get_num_threads()
+        yield name, SideBySide(net, threads), last, threads * SideBySide.EACH
 
     def input(self, last):
         picture = self.picture.to(self.device)

@@ -31,13 +31,15 @@ describe('livebrush bench', () => {
     };
     expect(told).toMatchObject({ part: 'compare', machine: { node: process.version } });
     const [group] = told.groups;
-    expect(group).toMatchObject({ base: 2, size: '32x32', best: 'onnx/cpu' });
+    const ours = group!.best;
+    expect(ours).toMatch(/^onnx\/cpu/);
+    expect(group).toMatchObject({ base: 2, size: '32x32' });
     const lines = Object.fromEntries(group!.lines.map((line) => [line.name, line]));
-    expect(Object.keys(lines)).toEqual([
-      ...['onnx/cpu', 'identity', 'onnxruntime-node, net as written'],
+    expect(Object.keys(lines).filter((name) => !name.startsWith('onnx/cpu'))).toEqual([
+      ...['identity', 'onnxruntime-node, net as written'],
       'dense product 1024³, onnxruntime-node',
     ]);
-    expect(lines['onnx/cpu']).toMatchObject({ same: true, timesAsLong: 1 });
+    expect(lines[ours]).toMatchObject({ same: true, timesAsLong: 1 });
     expect(lines.identity).toMatchObject({ same: false });
     expect(lines['onnxruntime-node, net as written']).toMatchObject({ difference: { max: 0, mean: 0 } });
     for (const { ms } of group!.lines) expect((ms as { median: number }).median).toBeGreaterThan(0);
@@ -47,10 +49,10 @@ describe('livebrush bench', () => {
     const choice = ['--engine', 'onnx/cpu', '--against', 'none', ...tiny, '--seconds', '0.2'];
     const plain = await livebrush('bench', ...choice);
     expect(plain.code).toBe(0);
-    expect(plain.stdout).toMatch(/^onnx\/cpu {2,}[\d.]+ +[\d.]+–[\d.]+ /m);
+    expect(plain.stdout).toMatch(/^onnx\/cpu\b.*? {2,}[\d.]+ +[\d.]+–[\d.]+ /m);
     const { stdout } = await livebrush('bench', 'compare', ...choice, '--markdown');
     expect(stdout).toContain(`\`livebrush bench compare ${choice.join(' ')}\``);
-    expect(stdout).toMatch(/^\| onnx\/cpu \| [\d.]+ \|/m);
+    expect(stdout).toMatch(/^\| onnx\/cpu[^|]*\| [\d.]+ \|/m);
   });
 
   it('measures TransformNet, MetaNet and both, for every engine, base and size asked for', async () => {

@@ -40,7 +40,6 @@ async function start(pythons: readonly string[]): Promise<{ process: LineProcess
   for (const python of pythons) {
     const process = new LineProcess(python, [program()], { GOMP_SPINCOUNT: SPINS, ...environment });
     try {
-      const threads = Math.min(16, availableParallelism());
       return { process, hello: (await process.ask({ do: 'hello', threads }, START_MS)) as unknown as Hello };
     } catch (error) {
       why ||= error instanceof Error ? error.message : String(error);
@@ -49,6 +48,8 @@ async function start(pythons: readonly string[]): Promise<{ process: LineProcess
   }
   throw new Unsupported(`There is no Python with PyTorch here: ${why}`, { hint });
 }
+
+const threads = Math.min(16, availableParallelism());
 
 /** PyTorch, on the processor and, where it can, on a graphics processor. @throws Unsupported */
 export async function openTorch(options: {
@@ -61,14 +62,20 @@ export async function openTorch(options: {
   const stop = () => void process[Symbol.asyncDispose]();
   options.signal.addEventListener('abort', stop, { once: true });
   const folder = await mkdtemp(join(tmpdir(), 'livebrush-torch-'));
-  let left = hello.devices.length;
+  // As our own engines do on a processor: a picture in each thread, and one in all of them.
+  const runs = hello.devices.flatMap((device) => [
+    ...(device === 'cpu' && threads > 1 ? [{ device, together: threads }] : []),
+    { device, together: 0 },
+  ]);
+  let left = runs.length;
   const close = async () => {
     if (--left > 0) return;
     options.signal.removeEventListener('abort', stop);
     await process[Symbol.asyncDispose]();
     await rm(folder, { recursive: true, force: true });
   };
-  return hello.devices.map((device) => rival(process, { folder, device, version: hello.version, close }));
+  const about = { folder, version: hello.version, close };
+  return runs.map((run) => rival(process, { ...about, ...run }));
 }
 
 /** Milliseconds by the program's own clock: what passes between the processes does not count. */
@@ -79,36 +86,41 @@ interface About {
   /** For what is handed over as files. */
   readonly folder: string;
   readonly device: Device;
+  /** How many pictures it paints side by side; 0: one in all threads. */
+  readonly together: number;
   readonly version: string;
   close(): Promise<void>;
 }
 
 function rival(process: LineProcess, about: About): Rival {
-  const { device, version } = about;
-  const name = `PyTorch ${version} ${device}`;
+  const { device, version, together } = about;
+  const how = together ? `, ${together} pictures side by side` : '';
+  const name = `PyTorch ${version} ${device}${how}`;
   return {
     name,
     kind: 'opponent',
     device: device === 'cpu' ? 'processor' : 'graphics processor',
     open: (task) => open(process, about, name, task),
-    async product() {
-      const side = PRODUCT_SIDES[device];
-      const question = { do: 'product', device, side };
-      await process.ask(question, ANSWER_MS);
-      return {
-        name: `dense product ${side}³, ${name}`,
-        flops: productFlops(side),
-        run: () => timed(process, question),
-        async [Symbol.asyncDispose]() {},
-      };
-    },
+    product: together
+      ? undefined
+      : async () => {
+          const side = PRODUCT_SIDES[device];
+          const question = { do: 'product', device, side };
+          await process.ask(question, ANSWER_MS);
+          return {
+            name: `dense product ${side}³, ${name}`,
+            flops: productFlops(side),
+            run: () => timed(process, question),
+            async [Symbol.asyncDispose]() {},
+          };
+        },
     [Symbol.asyncDispose]: about.close,
   };
 }
 
 async function open(
   process: LineProcess,
-  { folder, device }: About,
+  { folder, device, together }: About,
   name: string,
   { net, weights, pixels }: Task,
 ): Promise<Painting> {
@@ -116,8 +128,11 @@ async function open(
   await writeFile(files.weights, writeWeights(weights, { net: net.name }, 'F32'));
   await writeFile(files.picture, pixels.data);
   const { width, height } = pixels;
-  const key = `${device} ${net.name} ${width}x${height}`;
-  const opened = await process.ask({ do: 'open', key, device, width, height, ...files }, ANSWER_MS);
+  const key = `${device} ${net.name} ${width}x${height} ${together}`;
+  const opened = await process.ask(
+    { do: 'open', key, device, width, height, together: together > 0, ...files },
+    ANSWER_MS,
+  );
   return {
     name: `${name}, ${opened.way}`,
     run: () => timed(process, { do: 'paint', key }),
