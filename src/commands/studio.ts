@@ -89,7 +89,7 @@ export async function openStudio(options: StudioOptions): Promise<Studio> {
   const engine =
     options.engine === 'auto'
       ? await fastestEngine(model, size, { signal })
-      : await openEngine(options.engine);
+      : await openEngine(options.engine, { lanes: options.lanes });
   const studio = new Studio(engine, model, openGallery({ model, engine }), { lanes: options.lanes });
   if (!signal.aborted) return studio;
   await studio[Symbol.asyncDispose]();

@@ -182,24 +182,27 @@ class AsideStyler implements Styler {
 const MOST_PIXELS = 1920 * 1088;
 
 class AsideEngine implements Engine {
-  /** The first thread, and those of further lanes since they were first needed. */
   readonly #threads: Promise<Thread>[];
   #closing: Promise<unknown> | undefined;
 
+  /** @param threads of the lanes, with an engine each, perhaps on its way. */
   constructor(
-    first: Thread,
     readonly name: string,
-    readonly lanes: number,
+    threads: readonly Promise<Thread>[],
     readonly start: () => Promise<Thread>,
   ) {
-    this.#threads = [Promise.resolve(first)];
+    this.#threads = [...threads];
+  }
+
+  get lanes(): number {
+    return this.#threads.length;
   }
 
   /** A lane's thread; one that did not start, or failed at its work, is started anew. */
   #thread(lane: number): Promise<Thread> {
-    const known = this.#threads[lane]?.then((thread) => (thread.ended ? this.start() : thread), this.start);
-    this.#threads[lane] = known ?? this.start();
-    return this.#threads[lane];
+    const thread = this.#threads[lane]!.then((known) => (known.ended ? this.start() : known), this.start);
+    this.#threads[lane] = thread;
+    return thread;
   }
 
   async painter(net: NetSpec, base: Weights, size: Size, options: PainterOptions = {}): Promise<Painter> {
@@ -268,6 +271,16 @@ export async function openAside(
   name: string,
   { program = script, lanes = 1 }: AsideOptions = {},
 ): Promise<Engine> {
-  const { thread, opened } = await begin(name, program);
-  return new AsideEngine(thread, opened.name, lanes, async () => (await begin(name, program)).thread);
+  const beginnings = Array.from({ length: lanes }, () => begin(name, program));
+  const threads = beginnings.map(async (beginning) => (await beginning).thread);
+  // The first tells what goes wrong; another that fails is started anew when it is needed.
+  for (const thread of threads) thread.catch(() => undefined);
+  const start = async () => (await begin(name, program)).thread;
+  try {
+    const { opened } = await beginnings[0]!;
+    return new AsideEngine(opened.name, threads, start);
+  } catch (error) {
+    await Promise.allSettled(threads.map(async (thread) => end(await thread)));
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import { Unsupported, Usage } from '../../errors.js';
 import { closest } from '../closest.js';
-import type { Engine } from '../engine.js';
+import type { Engine, PainterOptions } from '../engine.js';
 import type { OnnxDevice } from './onnx.js';
 import type { EngineProbe } from './probe.js';
 
@@ -76,14 +76,14 @@ export async function openHere(name: string): Promise<Engine> {
 
 /**
  * Opens an engine by name; `identity` (or `fake`) may carry options after a colon. One whose runtime blocks its
- * thread gets a thread of its own, or several.
+ * thread gets a thread of its own, or several: `lanes` of them, or as many as are best.
  * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
  */
-export async function openEngine(name: string): Promise<Engine> {
-  const { blocks, lanes } = find(name).entry;
-  if (!blocks) return openHere(name);
+export async function openEngine(name: string, { lanes }: PainterOptions = {}): Promise<Engine> {
+  const { entry } = find(name);
+  if (!entry.blocks) return openHere(name);
   const { canRunAside, openAside } = await import('./aside.js');
-  return canRunAside() ? openAside(name, { lanes: await lanes?.() }) : openHere(name);
+  return canRunAside() ? openAside(name, { lanes: lanes ?? (await entry.lanes?.()) }) : openHere(name);
 }
 
 /** Looks at one engine; whatever goes wrong means that it is not present. */

@@ -1,4 +1,4 @@
-import { transformNet } from '../nets/transform.js';
+import { NetBuilder, type NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
 import { randomWeights } from '../random-weights.js';
 import { type AnyNode, blocked } from './blocked.js';
@@ -59,10 +59,26 @@ async function widthOf(runtime: Runtime): Promise<number | undefined> {
 
 const trial: Size = { width: 16, height: 12 };
 
+/** Each kind of layer of a TransformNet once. */
+function trialNet(): NetSpec {
+  const net = new NetBuilder();
+  const normed = (x: string, name: string, ends: { in: number; out: number; size: number }, stride = 1) =>
+    net.push('instanceNorm', { in: net.conv(x, name, ends, { stride }), epsilon: 1e-5 });
+  const bytes = net.push('fromRgb8', { in: 'content' });
+  const first = net.push('relu', { in: normed(bytes, 'first', { in: 3, out: 8, size: 9 }) });
+  const down = net.push('relu', { in: normed(first, 'down', { in: 8, out: 16, size: 3 }, 2) });
+  const sum = net.push('add', { in: down, with: normed(down, 'inner', { in: 16, out: 16, size: 3 }) });
+  const large = net.push('upsample', { in: sum, scale: 2 });
+  const up = net.push('relu', { in: normed(large, 'up', { in: 16, out: 8, size: 3 }) });
+  const last = net.conv(up, 'last', { in: 8, out: 3, size: 9 }, { bias: net.param('last.bias', [3]) });
+  const picture = net.push('toRgb8', { in: net.push('sigmoid', { in: last }) });
+  return net.build({ name: 'trial', inputs: ['content'], outputs: { picture }, stride: 2 });
+}
+
 /** Whether a small net in blocks paints what it paints as it is written, but for rounding. */
 async function paintsAlike(runtime: Runtime, block: number): Promise<boolean> {
-  const net = transformNet({ base: 8, residuals: 1 });
-  const constants = new Map([...randomWeights(net, 'net'), ...randomWeights(net, 'style')]);
+  const net = trialNet();
+  const constants = randomWeights(net, 'net');
   const data = Uint8Array.from({ length: 3 * trial.width * trial.height }, (_, i) => (i * 89) & 255);
   const paint = async (lowered: Lowered<AnyNode>) => {
     const graph = onnxGraph(net, { outputs: ['picture'], constants, size: trial, lowered });
