@@ -208,7 +208,8 @@ class AsideEngine implements Engine {
   async painter(net: NetSpec, base: Weights, size: Size, options: PainterOptions = {}): Promise<Painter> {
     if (this.#closing) refuseClosed('engine');
     const most = Math.min(this.lanes, Math.floor(MOST_PIXELS / (size.width * size.height)));
-    const lanes = Math.max(1, Math.min(most, options.lanes ?? this.lanes));
+    // A size that is none is refused by the engine.
+    const lanes = Math.max(1, Math.min(most, options.lanes ?? this.lanes) || 1);
     const opening = Array.from({ length: lanes }, async (_, lane) => {
       const thread = await this.#thread(lane);
       return new Lane(thread, await thread.ask('painter', { net, base, size, options: { lanes } }));
