@@ -1,179 +1,43 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
-import { BadInput, LivebrushError } from '../../errors.js';
-import type { Bound, Engine, Painter, PainterOptions, Styler } from '../engine.js';
+import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Pixels, Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
-import { type Answered, type Asked, ENGINE, type Method, type Reply, revive } from './aside-protocol.js';
-import { refuseBound, refuseClosed } from './checks.js';
+import { AsidePainter, Lane } from './aside-painter.js';
+import { begin, end, type Thread } from './aside-thread.js';
+import { refuseClosed } from './checks.js';
 
 const script = new URL('./aside-worker.js', import.meta.url);
 
 /** Whether engines can run in a thread of their own: not from sources, which only a compiler's loader can read. */
 export const canRunAside = (): boolean => existsSync(fileURLToPath(script));
 
-interface Pending {
-  resolve(value: unknown): void;
-  reject(error: Error): void;
-}
-
-/** A thread with one engine. It keeps the process alive only while something is asked of it. */
-class Thread {
-  readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
-  #count = 0;
-  #ended: Error | undefined;
-
-  constructor(program: URL) {
-    this.#worker = new Worker(program);
-    this.#worker.unref();
-    this.#worker.on('message', (reply: Reply) => this.#settle(reply));
-    this.#worker.on('error', (cause) => this.#end(new LivebrushError('The engine failed.', { cause })));
-    this.#worker.on('exit', () => this.#end(new BadInput('This engine is closed.')));
-  }
-
-  ask<M extends Method>(method: M, args: Asked[M]): Promise<Answered[M]> {
-    if (this.#ended) return Promise.reject(this.#ended);
-    return new Promise<Answered[M]>((resolve, reject) => {
-      const id = ++this.#count;
-      this.#pending.set(id, { resolve: resolve as Pending['resolve'], reject });
-      this.#worker.ref();
-      this.#worker.postMessage({ id, method, args });
-    });
-  }
-
-  get ended(): boolean {
-    return this.#ended !== undefined;
-  }
-
-  async close(): Promise<void> {
-    this.#end(new BadInput('This engine is closed.'));
-    await this.#worker.terminate();
-  }
-
-  #settle(reply: Reply): void {
-    const pending = this.#pending.get(reply.id);
-    this.#pending.delete(reply.id);
-    if (this.#pending.size === 0) this.#worker.unref();
-    if ('error' in reply) pending?.reject(revive(reply.error));
-    else pending?.resolve(reply.value);
-  }
-
-  #end(error: Error): void {
-    this.#ended ??= error;
-    for (const { reject } of this.#pending.values()) reject(this.#ended);
-    this.#pending.clear();
-  }
-}
-
-/** A painter's part in one thread: what goes by which number there. */
-class Lane {
-  /** Pictures that wait or are painted there. */
-  open = 0;
-
-  constructor(
-    readonly thread: Thread,
-    readonly painter: number,
-  ) {}
-
-  dispose(what: number): Promise<void> {
-    // A thread that has ended holds nothing any more.
-    return this.thread.ask('dispose', { what }).catch(() => undefined);
-  }
-}
-
-class AsideBound implements Bound {
-  #disposed = false;
-
-  /** @param ids its number in each lane. */
-  constructor(
-    readonly painter: AsidePainter,
-    readonly ids: ReadonlyMap<Lane, number>,
-  ) {}
-
-  [Symbol.dispose](): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    for (const [lane, id] of this.ids) void lane.dispose(id);
-  }
-
-  get disposed(): boolean {
-    return this.#disposed;
-  }
-}
-
-class AsidePainter implements Painter {
-  #closing: Promise<unknown> | undefined;
-
-  constructor(
-    readonly size: Size,
-    readonly lanes: readonly Lane[],
-  ) {}
-
-  async bind(style: Weights): Promise<Bound> {
-    if (this.#closing) refuseClosed('painter');
-    const binds = this.#working.map(
-      async (lane) => [lane, await lane.thread.ask('bind', { painter: lane.painter, style })] as const,
-    );
-    return new AsideBound(this, new Map(await all(binds, ([lane, id]) => void lane.dispose(id))));
-  }
-
-  async paint(batch: readonly { pixels: Pixels; style: Bound }[]): Promise<Pixels[]> {
-    if (this.#closing) refuseClosed('painter');
-    const jobs = batch.map(({ pixels, style }) => {
-      if (!(style instanceof AsideBound) || style.painter !== this) refuseBound('foreign');
-      if (style.disposed) refuseBound('disposed');
-      return { pixels, style };
-    });
-    const [only, ...others] = this.lanes;
-    if (others.length === 0) return this.#paint(only!, jobs);
-    return (await Promise.all(jobs.map((job) => this.#paint(this.#freest, [job])))).flat();
-  }
-
-  /** The lanes whose threads have not failed; all, where all have, so that whoever asks is told. */
-  get #working(): readonly Lane[] {
-    const working = this.lanes.filter(({ thread }) => !thread.ended);
-    return working.length > 0 ? working : this.lanes;
-  }
-
-  /** The lane with the least to do. */
-  get #freest(): Lane {
-    return this.#working.reduce((a, b) => (b.open < a.open ? b : a));
-  }
-
-  async #paint(lane: Lane, jobs: readonly { pixels: Pixels; style: AsideBound }[]): Promise<Pixels[]> {
-    lane.open += jobs.length;
-    const batch = jobs.map(({ pixels, style }) => ({ pixels, style: style.ids.get(lane)! }));
-    try {
-      return await lane.thread.ask('paint', { painter: lane.painter, batch });
-    } finally {
-      lane.open -= jobs.length;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= Promise.all(this.lanes.map((lane) => lane.dispose(lane.painter)));
-    await this.#closing;
-  }
-}
-
+/** A styler in a thread, opened anew where that thread has failed. */
 class AsideStyler implements Styler {
+  #at: Promise<{ readonly thread: Thread; readonly id: number }>;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    readonly thread: Thread,
-    readonly id: number,
-  ) {}
+  constructor(readonly open: () => Promise<{ readonly thread: Thread; readonly id: number }>) {
+    this.#at = open();
+  }
+
+  async ready(): Promise<this> {
+    await this.#at;
+    return this;
+  }
 
   async weights(picture: Pixels): Promise<Weights> {
     if (this.#closing) refuseClosed('styler');
-    return this.thread.ask('weights', { styler: this.id, picture });
+    this.#at = this.#at.then((at) => (at.thread.ended ? this.open() : at), this.open);
+    const { thread, id } = await this.#at;
+    return thread.ask('weights', { styler: id, picture });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.thread.ask('dispose', { what: this.id }).catch(() => undefined);
+    this.#closing ??= this.#at
+      .then(({ thread, id }) => thread.ask('dispose', { what: id }))
+      .catch(() => undefined);
     await this.#closing;
   }
 }
@@ -199,7 +63,8 @@ class AsideEngine implements Engine {
   }
 
   /** A lane's thread; one that did not start, or failed at its work, is started anew. */
-  #thread(lane: number): Promise<Thread> {
+  async #thread(lane: number): Promise<Thread> {
+    if (this.#closing) refuseClosed('engine');
     const thread = this.#threads[lane]!.then((known) => (known.ended ? this.start() : known), this.start);
     this.#threads[lane] = thread;
     return thread;
@@ -210,49 +75,31 @@ class AsideEngine implements Engine {
     const most = Math.min(this.lanes, Math.floor(MOST_PIXELS / (size.width * size.height)));
     // A size that is none is refused by the engine.
     const lanes = Math.max(1, Math.min(most, options.lanes ?? this.lanes) || 1);
-    const opening = Array.from({ length: lanes }, async (_, lane) => {
-      const thread = await this.#thread(lane);
+    const open = async (place: number) => {
+      const thread = await this.#thread(place);
       return new Lane(thread, await thread.ask('painter', { net, base, size, options: { lanes } }));
-    });
-    return new AsidePainter(size, await all(opening, (lane) => void lane.dispose(lane.painter)));
+    };
+    const opened = await Promise.allSettled(Array.from({ length: lanes }, (_, place) => open(place)));
+    const failed = opened.find((one) => one.status === 'rejected');
+    const working = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    if (!failed) return new AsidePainter(net, size, working, open);
+    for (const lane of working) void lane.dispose();
+    throw failed.reason;
   }
 
   async styler(net: NetSpec, base: Weights): Promise<Styler> {
     if (this.#closing) refuseClosed('engine');
-    const thread = await this.#thread(0);
-    return new AsideStyler(thread, await thread.ask('styler', { net, base }));
+    const open = async () => {
+      const thread = await this.#thread(0);
+      return { thread, id: await thread.ask('styler', { net, base }) };
+    };
+    return new AsideStyler(open).ready();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= Promise.all(this.#threads.map((starting) => starting.then(end).catch(() => undefined)));
     await this.#closing;
   }
-}
-
-/** What all promises yield. When one rejects, what the others yield is undone. @throws the first that rejected. */
-async function all<T>(promises: readonly Promise<T>[], undo: (value: T) => void): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  const failed = settled.find((one) => one.status === 'rejected');
-  if (!failed) return settled.map((one) => (one as PromiseFulfilledResult<T>).value);
-  for (const one of settled) if (one.status === 'fulfilled') undo(one.value);
-  throw failed.reason;
-}
-
-/** Starts a thread and opens the engine in it. @throws as `openEngine`. */
-async function begin(name: string, program: URL): Promise<{ thread: Thread; opened: Answered['open'] }> {
-  const thread = new Thread(program);
-  try {
-    return { thread, opened: await thread.ask('open', { name }) };
-  } catch (error) {
-    await thread.close();
-    throw error;
-  }
-}
-
-/** Ends a thread. The runtime's memory goes first: a thread that is ended at work may take the process with it. */
-async function end(thread: Thread): Promise<void> {
-  await thread.ask('dispose', { what: ENGINE }).catch(() => undefined);
-  await thread.close();
 }
 
 /** How to run an engine in threads of its own. */

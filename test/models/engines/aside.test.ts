@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { BadInput, Usage } from '../../../src/errors.js';
 import type { Painter } from '../../../src/models/engine.js';
 import { canRunAside, openAside } from '../../../src/models/engines/aside.js';
@@ -63,28 +63,55 @@ describe('an engine in a thread of its own', () => {
     );
   });
 
-  it('paints on in its other lanes when one fails, and starts that one anew for the next painter', async () => {
-    // As the real one, but a styler's work ends it.
+  describe('whose thread fails', () => {
+    // As the real one, but what a styler is asked ends it.
     const fragile = new URL(
       `data:text/javascript,${encodeURIComponent(`
-      import { parentPort } from 'node:worker_threads';
-      import ${JSON.stringify(compiled.href)};
-      parentPort.on('message', ({ method }) => method === 'weights' && process.exit(1));`)}`,
+        import { parentPort } from 'node:worker_threads';
+        import ${JSON.stringify(compiled.href)};
+        parentPort.on('message', ({ method }) => method === 'weights' && process.exit(1));`)}`,
     );
-    const engine = await openAside('identity', { program: fragile, lanes: 2 });
-    opened.push(engine);
     const meta = metaNet(net, { hidden: 8, group: 4 });
-    const painter = await engine.painter(net, randomWeights(net, 'net'), size);
-    const style = await painter.bind(randomWeights(net, 'style'));
-    const styler = await engine.styler(meta, randomWeights(meta, 'net'));
-    await expect(styler.weights(blank(size))).rejects.toThrow();
-    for (let i = 0; i < 4; i++) expect(await painter.paint([{ pixels: blank(size), style }])).toHaveLength(1);
-    await expect(painter.bind(randomWeights(net, 'style'))).resolves.toBeDefined();
-    const next = await engine.painter(net, randomWeights(net, 'net'), size);
-    const bound = await next.bind(randomWeights(net, 'style'));
-    const batch = Array.from({ length: 5 }, () => ({ pixels: blank(size), style: bound }));
-    expect(await next.paint(batch)).toHaveLength(5);
-    await expect(engine.styler(meta, randomWeights(meta, 'net'))).resolves.toBeDefined();
+    async function failing(lanes: number) {
+      const engine = await openAside('identity', { program: fragile, lanes });
+      opened.push(engine);
+      const painter = await engine.painter(net, randomWeights(net, 'net'), size);
+      const style = await painter.bind(randomWeights(net, 'style'));
+      const styler = await engine.styler(meta, randomWeights(meta, 'net'));
+      await expect(styler.weights(blank(size))).rejects.toThrow();
+      const paint = () => painter.paint([{ pixels: blank(size), style }]);
+      return { engine, painter, styler, paint };
+    }
+
+    it('paints on in its other lanes', async () => {
+      const { engine, painter, paint } = await failing(2);
+      for (let i = 0; i < 4; i++) expect(await paint()).toHaveLength(1);
+      await expect(painter.bind(randomWeights(net, 'style'))).resolves.toBeDefined();
+      await using next = await engine.painter(net, randomWeights(net, 'net'), size);
+      const bound = await next.bind(randomWeights(net, 'style'));
+      const batch = Array.from({ length: 5 }, () => ({ pixels: blank(size), style: bound }));
+      expect(await next.paint(batch)).toHaveLength(5);
+    });
+
+    it('says so where it has no other, and paints again with the same style once it is started anew', async () => {
+      const { paint, painter } = await failing(1);
+      await expect(paint()).rejects.toThrow();
+      await vi.waitFor(async () => expect(await paint()).toHaveLength(1), 10_000);
+      await using _painter = painter;
+    });
+
+    it('is started anew for its styler', async () => {
+      const { styler } = await failing(1);
+      // It fails again, but at its work: it was there to be asked.
+      await expect(styler.weights(blank(size))).rejects.toThrow('closed');
+      await styler[Symbol.asyncDispose]();
+    });
+
+    it('stays closed when the engine is', async () => {
+      const { engine, paint } = await failing(2);
+      await engine[Symbol.asyncDispose]();
+      await expect(paint()).rejects.toThrow('closed');
+    });
   });
 
   it('gives back pictures in order, each in its style, however many are asked for at once', async () => {
