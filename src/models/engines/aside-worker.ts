@@ -17,7 +17,12 @@ import { openHere } from './index.js';
  * elsewhere it would hold for the whole process.
  */
 const NICENESS = 5;
-if (process.platform === 'linux') setPriority(NICENESS);
+if (process.platform === 'linux')
+  try {
+    setPriority(NICENESS);
+  } catch {
+    // A sandbox that forbids it: it paints as it is.
+  }
 
 /** Engines, painters, stylers and bound styles of this thread, by number. */
 const things = new Map<number, AsyncDisposable | Disposable>();
