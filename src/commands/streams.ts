@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { LivebrushError, Usage } from '../errors.js';
 import { log } from '../log.js';
@@ -27,10 +28,18 @@ export interface Streams extends AsyncDisposable {
   readonly sessions: Sessions;
 }
 
+/**
+ * How many pictures to paint at a time where people watch: each shall be done in the time between two frames, which
+ * takes four cores or so at full size. Two cores cannot do that either way, and paint more side by side.
+ */
+export const liveLanes = (cores: number): number =>
+  cores === 2 ? 2 : Math.min(2, Math.max(1, Math.floor(cores / 4)));
+
 /** The studio of a server: painter, styles, in the size that live pictures are painted in. */
 export function openServerStudio({ paint }: Settings, signal: AbortSignal): Promise<Studio> {
   const { model, engine, width, height } = paint;
-  return openStudio({ model, engine, size: { width, height }, signal });
+  const lanes = liveLanes(availableParallelism());
+  return openStudio({ model, engine, size: { width, height }, lanes, signal });
 }
 
 /** The style that streams begin with: the one that is set, or any where the model does not have it. */
@@ -146,7 +155,8 @@ async function openLighter({ engine, batcher }: Studio, name: string): Promise<S
     import('../models/gallery.js'),
   ]);
   const model = await openModel(name);
-  return new Studio(engine, model, openGallery({ model, engine }), { schedule: batcher.schedule });
+  const { schedule } = batcher;
+  return new Studio(engine, model, openGallery({ model, engine }), { schedule, lanes: schedule.lanes });
 }
 
 /** A model ready to paint streams with, and how fast it is. */

@@ -12,7 +12,7 @@ export interface StudioOptions {
   /** `auto` is the one that paints pictures of `size` fastest. */
   readonly engine: string;
   readonly size: Size;
-  /** As for `Engine.painter`: 1 where pictures are painted one by one. */
+  /** As for `Engine.painter`, at most: 1 where pictures are painted one by one. */
   readonly lanes?: number;
   readonly signal: AbortSignal;
 }
@@ -43,8 +43,10 @@ export class Studio implements AsyncDisposable {
     readonly engine: Engine,
     readonly model: Model,
     readonly gallery: Gallery,
-    { lanes = engine.lanes, schedule = new Schedule({ lanes }) }: StudioPlan = {},
+    plan: StudioPlan = {},
   ) {
+    const lanes = Math.min(plan.lanes ?? engine.lanes, engine.lanes);
+    const schedule = plan.schedule ?? new Schedule({ lanes });
     const open = (size: Size) => engine.painter(model.transform, model.base, size, { lanes });
     this.batcher = new Batcher(open, { schedule });
   }

@@ -82,8 +82,8 @@ const settled = (work: Promise<unknown>): Promise<void> =>
     () => undefined,
   );
 
-/** The frames that went to a step, in order. */
-class Lane {
+/** A step with the frames that were sent to it, in order. */
+class Station {
   /** Settled when the frame has left the step, and all before it have; of the last few frames. */
   readonly #left: Promise<void>[] = [];
   #begun: Promise<unknown> = Promise.resolve();
@@ -126,7 +126,7 @@ class Lane {
 
 /** Steps one after the other for each frame, side by side for successive frames, which keep their order at every step. */
 class AssemblyLine {
-  readonly #lanes: readonly Lane[];
+  readonly #stations: readonly Station[];
 
   constructor(
     readonly steps: readonly Step[],
@@ -134,27 +134,27 @@ class AssemblyLine {
     readonly halt: AbortSignal,
     spare: number,
   ) {
-    this.#lanes = steps.map((step) => new Lane(step, spare));
+    this.#stations = steps.map((step) => new Station(step, spare));
   }
 
   /** Frames under way at most, as things stand. */
   get most(): number {
-    return BESIDE + Math.max(...this.#lanes.map(({ width }) => width));
+    return BESIDE + Math.max(...this.#stations.map(({ width }) => width));
   }
 
   /** Sends a frame, taken over, through all steps. */
   async send(frame: Frame): Promise<void> {
     let at: Promise<Frame | undefined> = Promise.resolve(frame);
-    for (const lane of this.#lanes) {
-      const { name } = lane.step;
-      at = lane.send(at, (input) => this.meter.measure(name, () => lane.step.run(input)), this.halt);
+    for (const station of this.#stations) {
+      const { name } = station.step;
+      at = station.send(at, (input) => this.meter.measure(name, () => station.step.run(input)), this.halt);
     }
     (await at)?.[Symbol.dispose]();
   }
 
   /** Resolves when the last stage, or the only step, has room for a frame. */
   get free(): Promise<void> {
-    return this.#lanes.at(Math.max(-2, -this.#lanes.length))!.free;
+    return this.#stations.at(Math.max(-2, -this.#stations.length))!.free;
   }
 }
 
