@@ -17,7 +17,7 @@ import { isSoftwareGpu } from './gpu.js';
 import { blockSize } from './onnx-block-size.js';
 import { onnxGraph } from './onnx-graph.js';
 import { OnnxPainter } from './onnx-painter.js';
-import { loadRuntime, type OnnxDevice, type Runtime, Session, threads } from './onnx-session.js';
+import { laneCount, loadRuntime, type OnnxDevice, type Runtime, Session, threads } from './onnx-session.js';
 import type { EngineProbe } from './probe.js';
 import { tryOut } from './try-out.js';
 
@@ -161,7 +161,8 @@ export async function probeOnnx(device: OnnxDevice): Promise<EngineProbe> {
   }
   if (device === 'cpu') {
     const model = cpus()[0]?.model.trim() || process.arch;
-    return { name, present: true, device: `${model}, ${threads()} threads` };
+    const lanes = laneCount() > 1 ? `, ${laneCount()} pictures side by side` : '';
+    return { name, present: true, device: `${model}, ${threads()} threads${lanes}` };
   }
   return isSoftwareGpu()
     ? { name, present: true, device: 'software Vulkan (no graphics processor)', software: true }
