@@ -1,5 +1,7 @@
 import type { BlockNode, BlockNodeOf, BlockOps } from './blocked.js';
 import { type Order, phaseCount } from './blocks.js';
+import { type ConvShape, conv, domain } from './onnx-block-conv.js';
+import { meanOf, moments } from './onnx-block-moments.js';
 import { type Bordered, padBlocks, padEvenly } from './onnx-block-pads.js';
 import { byteScale, padCells } from './onnx-cells.js';
 import { attribute } from './onnx-proto.js';
@@ -7,52 +9,6 @@ import type { GraphWriter } from './onnx-writer.js';
 import { type Phases, phaseAt, plain } from './phases.js';
 
 const { int, text, ints } = attribute;
-const domain = 'com.microsoft.nchwc';
-const names = { relu: 'Relu', tanh: 'Tanh', sigmoid: 'Sigmoid' } as const;
-
-/** What a convolution on blocks is told besides its tensors. */
-interface ConvShape {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly pads?: readonly number[];
-  readonly group?: number;
-  readonly activation?: keyof typeof names;
-}
-
-const conv = (
-  graph: GraphWriter,
-  inputs: string[],
-  out: string,
-  { kernel, strides, pads = [0, 0, 0, 0], group = 1, activation }: ConvShape,
-): string =>
-  graph.node(
-    'Conv',
-    inputs,
-    out,
-    [
-      ints('kernel_shape', kernel),
-      ints('strides', strides),
-      ints('pads', pads),
-      int('group', group),
-      ...(activation ? [text('activation', names[activation])] : []),
-    ],
-    domain,
-  );
-
-const mean = (graph: GraphWriter, x: string, out: string) =>
-  graph.node('GlobalAveragePool', [x], out, [], domain);
-
-/** The same of a few numbers, for which no second thread is woken: `count` pixels of each channel → [1, channels]. */
-function meanOf(
-  graph: GraphWriter,
-  x: string,
-  [channels, count, block]: readonly [number, number, number],
-  out: string,
-): string {
-  const view = graph.reshape(x, [channels / block, count, block], `${out}/view`);
-  const means = graph.node('ReduceMean', [view], `${out}/blocks`, [ints('axes', [1]), int('keepdims', 0)]);
-  return graph.reshape(means, [1, channels], out);
-}
 
 /** The input of a convolution with its border; a plain one does not tell its sides. */
 function padded(
@@ -133,97 +89,6 @@ function atCorners(graph: GraphWriter, corners: readonly Phases[], block: number
   return graph.floats(name, [blocks.length, 2, 2, block], Float32Array.from(values));
 }
 
-/** How the numbers lie whose moments are wanted. */
-interface Lying {
-  readonly block: number;
-  /** Of each channel, where they are corners: one row and one column of each do not count. */
-  readonly corners?: readonly Phases[];
-}
-
-/**
- * Mean of each channel and of its squares over the rows, [1, channels]. Both are summed row by row first, which two
- * cores share and which rounds less; the squares are a convolution of each row with itself.
- */
-function moments(
-  graph: GraphWriter,
-  x: string,
-  { block, corners }: Lying,
-  out: string,
-): { mean: string; squares: string } {
-  const [channels, height, width] = graph.shapes.get(x)! as [number, number, number];
-  const count = channels * height;
-  const rows = graph.reshape(x, [1, count, 1, width], `${out}/rows`);
-  const filters = graph.reshape(x, [count, 1, 1, width], `${out}/filters`);
-  const squares = conv(graph, [rows, filters], `${out}/squares/rows`, {
-    kernel: [1, width],
-    strides: [1, 1],
-    group: count,
-  });
-  const means = mean(graph, rows, `${out}/mean/rows`);
-  if (corners) return cornerMoments(graph, { x, means, squares }, { block, corners }, out);
-  return {
-    mean: meanOf(graph, means, [channels, height, block], `${out}/mean`),
-    squares: meanOf(graph, squares, [channels, height, block], `${out}/squares/mean`),
-  };
-}
-
-/** Sums over rows, and what of them is not to count. */
-interface RowSums {
-  readonly x: string;
-  readonly means: string;
-  readonly squares: string;
-}
-
-/** The same of corners: from each row's sum the number that is not among its cells is taken, then a row is left out. */
-function cornerMoments(
-  graph: GraphWriter,
-  { x, means, squares }: RowSums,
-  { block, corners }: Required<Lying>,
-  out: string,
-): { mean: string; squares: string } {
-  const [channels, height, width] = graph.shapes.get(x)! as [number, number, number];
-  const part = (name: string) => `${out}/${name}`;
-  const groups = channels / block;
-  const shape = [groups, height, 1, block];
-  const view = graph.reshape(x, [groups, height, width, block], part('view'));
-  const column = (at: number) =>
-    graph.node('Gather', [view, graph.integers([at])], part(`column${at}`), [int('axis', 2)]);
-  const right = graph.flags(
-    part('right'),
-    [groups, 1, 1, block],
-    corners.map(({ x }) => x === 1),
-  );
-  const beside = graph.node('Where', [right, column(0), column(width - 1)], part('beside'));
-  const counting = rowsThatCount(corners, height, block);
-  const rows = graph.floats(part('rows/count'), shape, counting);
-  const total = (sums: string, without: string, name: string) => {
-    const cells = graph.node('Sub', [sums, without], part(`${name}/cells`));
-    const counted = graph.node('Mul', [cells, rows], part(`${name}/counted`));
-    const inputs = [counted, graph.integers([1])];
-    const sum = graph.node('ReduceSum', inputs, part(`${name}/blocks`), [int('keepdims', 0)]);
-    return graph.reshape(sum, [1, channels], part(`${name}/sum`));
-  };
-  const inRows = graph.reshape(means, shape, part('means'));
-  const sums = graph.node('Mul', [inRows, graph.number(width)], part('sums'));
-  const average = [total(sums, beside, 'mean'), graph.number(1 / (width - 1))];
-  const besideSquared = graph.node('Mul', [beside, beside], part('beside/squared'));
-  return {
-    mean: graph.node('Mul', average, part('mean')),
-    squares: total(graph.reshape(squares, shape, part('squares/shaped')), besideSquared, 'squares'),
-  };
-}
-
-/** [channels / block, height, 1, block]: what each row counts for a mean over those from a channel's own corner on. */
-function rowsThatCount(corners: readonly Phases[], height: number, block: number): Float32Array {
-  const counting = new Float32Array(corners.length * height);
-  for (const [channel, { y }] of corners.entries()) {
-    const [group, lane] = [Math.floor(channel / block), channel % block];
-    for (let row = y; row < height - 1 + y; row++)
-      counting[(group * height + row) * block + lane] = 1 / (height - 1);
-  }
-  return counting;
-}
-
 type BlockTable = {
   readonly [K in keyof BlockOps]: (node: BlockNodeOf<K>, graph: GraphWriter) => unknown;
 };
@@ -255,7 +120,10 @@ const steps: BlockTable = {
     conv(graph, [input.x, ...rest], out, shape);
   },
 
-  /** Scale and shift are made from the moments; both are then one convolution of a channel with one number. */
+  /**
+   * Scale and shift are made from the moments; both are then one convolution of a channel with one number, or where it
+   * is of corners with four of which one is that number, which puts the phases back in their cells.
+   */
   blockNorm: ({ in: input, block, out, norm, order, activation, sum, corners }, graph) => {
     const [channels] = graph.shapes.get(input)! as [number, number, number];
     const [, , width] = graph.shapes.get(out)! as [number, number, number];
