@@ -112,6 +112,8 @@ function useSight() {
 /** Every style at hand; a click paints in it. */
 export function Gallery() {
   const styles = useCell(state.styles);
+  // Streams open once styles are known.
+  const loaded = useCell(state.stream) !== undefined || styles.length > 0;
   const [words, setWords] = useState('');
   const list = useSight();
   const shown = styles.map((style, index) => ({ style, index })).filter(({ style }) => found(style, words));
@@ -119,7 +121,7 @@ export function Gallery() {
     <section class="card gallery" aria-label={t('gallery.label')}>
       <header class="card-head">
         <h2>
-          {t('gallery.label')} <span class="count">{styles.length}</span>
+          {t('gallery.label')} {loaded && <span class="count">{styles.length}</span>}
         </h2>
         <button
           type="button"
@@ -150,7 +152,7 @@ export function Gallery() {
         ))}
       </ul>
       {styles.length > 0 && shown.length === 0 && <p class="quiet centred">{t('gallery.none')}</p>}
-      {styles.length === 0 && <p class="quiet centred">{t('gallery.empty')}</p>}
+      {loaded && styles.length === 0 && <p class="quiet centred">{t('gallery.empty')}</p>}
     </section>
   );
 }
