@@ -128,26 +128,32 @@ export function totalVariation(picture: tf.Tensor4D): tf.Scalar {
   return tf.add(along(1, height), along(2, width));
 }
 
-/** Side of the cells in which a TransformNet draws: two upsamplings by 2. */
-const CELL = 4;
-/** Cells along each side of the squares whose phases are compared. */
-const BLOCK = 8;
+/**
+ * Period of the weave in pixels. A TransformNet draws in cells of four pixels (two upsamplings by 2), and what is drawn
+ * at a quarter of the size can at its finest alternate from cell to cell.
+ */
+const PERIOD = 8;
+/** Periods along each side of the squares whose places are compared. */
+const BLOCK = 6;
 
 /**
- * How much of a picture [N, H, W, 3] repeats every four pixels. Upsampling lets a net draw each of the 4x4 places of
- * a cell with a colour of its own, which is a cheap way to the variance that a style asks for and shows as a weave in
- * flat areas. In squares of 8x8 cells the mean of each place is taken; the weave is the variance of the 16 means.
- * A texture that is not locked to the cells averages out.
+ * How much of a picture [N, H, W, 3] repeats every eight pixels, and so every four. A net can draw each of the 8x8 places
+ * of two by two cells with a colour of its own, which is a cheap way to the variance that a style asks for and shows as a
+ * weave in flat areas. What is coarser than a period, such as light that falls off across a wall, is taken away first. In
+ * squares of 6x6 periods the mean of each place is taken; the weave is the variance of the 64 means. A texture that is not
+ * locked to the cells averages out. 0 for pictures too small to hold a period.
  */
 export function weaveOf(picture: tf.Tensor4D): tf.Scalar {
-  const [batch, height, width] = picture.shape;
-  const [rows, columns] = [Math.floor(height / CELL), Math.floor(width / CELL)];
-  const whole = tf.slice(picture, 0, [-1, rows * CELL, columns * CELL, -1]);
-  const apart = tf.transpose(tf.reshape(whole, [batch * rows, CELL, columns, 3 * CELL]), [0, 2, 1, 3]);
-  const cells = tf.reshape(apart, [batch, rows, columns, 3 * CELL * CELL]) as tf.Tensor4D;
+  const [height, width] = picture.shape.slice(1, 3).map((side) => side - PERIOD + 1);
+  const [rows, columns] = [Math.floor(height! / PERIOD), Math.floor(width! / PERIOD)];
+  if (rows < 1 || columns < 1) return tf.scalar(0);
+  const coarse = tf.avgPool(picture, PERIOD, 1, 'valid');
+  const middle = tf.slice(picture, [0, PERIOD / 2, PERIOD / 2, 0], [-1, height!, width!, -1]);
+  const fine = tf.slice(tf.sub(middle, coarse), 0, [-1, rows * PERIOD, columns * PERIOD, -1]);
+  const apart = tf.transpose(tf.reshape(fine, [-1, PERIOD, columns, 3 * PERIOD]), [0, 2, 1, 3]);
+  const periods = tf.reshape(apart, [-1, rows, columns, 3 * PERIOD * PERIOD]) as tf.Tensor4D;
   const block = Math.min(BLOCK, rows, columns);
-  const means = tf.avgPool(cells, block, block, 'valid');
-  const places = tf.reshape(means, [-1, CELL * CELL, 3]);
+  const places = tf.reshape(tf.avgPool(periods, block, block, 'valid'), [-1, PERIOD * PERIOD, 3]);
   return tf.mean(tf.square(tf.sub(places, tf.mean(places, 1, true)))) as tf.Scalar;
 }
 

@@ -11,12 +11,16 @@ beforeAll(async () => {
 
 const photo = (seed: number) => tf.randomUniform([2, 64, 64, 3], 0, 255, 'float32', seed) as tf.Tensor4D;
 const number = (scalar: tf.Tensor) => scalar.dataSync()[0]!;
-/** Every fourth column bright: a net's cheapest texture. */
-const woven = (strength: number) =>
+const drawn = (brightness: (x: number, y: number) => number, side = 64) =>
   tf.tensor4d(
-    Array.from({ length: 64 * 64 * 3 }, (_, i) => (Math.floor(i / 3) % 4 === 0 ? strength : 0)),
-    [1, 64, 64, 3],
+    Array.from({ length: side * side * 3 }, (_, i) => {
+      const pixel = Math.floor(i / 3);
+      return brightness(pixel % side, Math.floor(pixel / side));
+    }),
+    [1, side, side, 3],
   );
+/** Every fourth column bright: a net's cheapest texture. */
+const woven = (strength: number) => drawn((x) => (x % 4 === 0 ? strength : 0));
 
 describe('a move', () => {
   it('is never none, and reaches every other place of a cell', () => {
@@ -70,14 +74,25 @@ describe('two views', () => {
 });
 
 describe('the weave', () => {
-  it('is the variance of what repeats every four pixels', () => {
+  it('is the variance of what repeats every four or eight pixels', () => {
     expect(number(weaveOf(woven(1)))).toBeCloseTo(0.25 * 0.75, 5);
-    expect(number(weaveOf(tf.ones([1, 32, 32, 3])))).toBe(0);
+    expect(number(weaveOf(drawn((x, y) => Number((x & 4) === (y & 4)))))).toBeCloseTo(0.25, 5);
+    expect(number(weaveOf(drawn(() => 1)))).toBeCloseTo(0, 10);
+  });
+
+  it('does not see light that falls off, nor what repeats in another measure', () => {
+    expect(number(weaveOf(drawn((x, y) => (x + 2 * y) / 192)))).toBeCloseTo(0, 8);
+    const other = number(weaveOf(drawn((x) => Number(x % 6 < 3), 96)));
+    expect(other).toBeLessThan(0.25 / 8);
   });
 
   it('is small for a texture that is not locked to the cells', () => {
     const x = tf.mul(photo(3), 1 / 255) as tf.Tensor4D;
-    // A variance of 1/12, averaged over the 64 cells of a block.
-    expect(number(weaveOf(x))).toBeLessThan(1.3 / 12 / 64);
+    // A variance of 1/12, averaged over the 36 periods of a block.
+    expect(number(weaveOf(x))).toBeLessThan(1.3 / 12 / 36);
+  });
+
+  it('is none in a picture too small for a period', () => {
+    expect(number(weaveOf(drawn((x) => x % 2, 12)))).toBe(0);
   });
 });
