@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { Usage } from '../errors.js';
 import { print } from '../log.js';
 import type { StyleEntry } from '../models/gallery.js';
+import { gather } from './options.js';
 
 interface Given {
   readonly name?: string;
@@ -9,6 +10,7 @@ interface Given {
   readonly artist?: string;
   readonly year?: string;
   readonly overwrite?: boolean;
+  readonly tuned?: string[];
   readonly model?: string;
   readonly json?: boolean;
 }
@@ -136,6 +138,11 @@ export const styles = (parent: Command, signal: AbortSignal): void => {
     .option('--title <text>', 'what lists call it')
     .option('--artist <text>', 'who made the picture')
     .option('--year <text>', 'when')
+    .option(
+      '--tuned <file>',
+      'what `livebrush train style` made of the picture, for its model (repeatable)',
+      gather,
+    )
     .option('--overwrite', 'replace a style of yours that has this name')
     .option(...json)
     .addHelpText(
@@ -143,6 +150,7 @@ export const styles = (parent: Command, signal: AbortSignal): void => {
       `
 Examples:
   livebrush styles add painting.jpg
+  livebrush styles add painting.jpg --tuned runs/painting/style.safetensors
   livebrush styles add scan.png --name kitchen --title "The kitchen wall"`,
     )
     .action((picture: string, given: Given) => add(picture, given));

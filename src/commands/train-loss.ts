@@ -3,7 +3,7 @@ import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { Agreement } from '../models/train/agreement.js';
 import { gather } from './options.js';
-import { nameOf, number, withRun } from './train-options.js';
+import { nameOf, number, withCard, withRun } from './train-options.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given {
@@ -96,7 +96,7 @@ export const trainLoss = (train: Command, signal: AbortSignal): void => {
     .option('--batch <n>', 'photos a step, and as many paintings', number)
     .option('--rate <r>', 'learning rate at its highest', number)
     .option('--seed <n>', 'seed of everything random', number);
-  withRun(command)
+  withRun(withCard(command))
     .addHelpText(
       'after',
       `

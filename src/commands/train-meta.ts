@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import { gather } from './options.js';
-import { nameOf, number, type TrainGiven, withTraining } from './train-options.js';
+import { nameOf, number, type TrainGiven, withCard, withTraining } from './train-options.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given extends TrainGiven {
@@ -63,7 +63,7 @@ export const trainMeta = (train: Command, signal: AbortSignal): void => {
     .option('--steps <n>', 'steps of the whole training', number)
     .option('--base <n>', 'width of the TransformNet: 8, 16 or 32', number)
     .option('--residuals <n>', 'residual blocks of the TransformNet', number);
-  withTraining(command, 'house, finish, paper (seed 001) or keras (seed 000)')
+  withCard(withTraining(command, 'house, finish, paper (seed 001) or keras (seed 000)'))
     .addHelpText(
       'after',
       `

@@ -8,6 +8,7 @@ import {
   netOptions,
   number,
   type TrainGiven,
+  withCard,
   withNet,
   withTraining,
 } from './train-options.js';
@@ -88,7 +89,7 @@ export const trainMulti = (train: Command, signal: AbortSignal): void => {
     .option('--steps <n>', 'steps of the first style', number)
     .option('--later-steps <n>', 'steps of each later style', number)
     .option('--later-rate <r>', 'learning rate of later styles at its highest', number);
-  withNet(withTraining(command, 'house or seed (002)'))
+  withCard(withNet(withTraining(command, 'house or seed (002)')))
     .addHelpText(
       'after',
       `

@@ -76,9 +76,17 @@ export function netOptions({ net, alpha, base, residuals, styleSize }: NetGiven)
   };
 }
 
+/** Adds how large a painting is looked at. */
+export const withStyleSize = (command: Command): Command =>
+  command.option(
+    '--style-size <px>',
+    'short side of a painting as it is looked at: larger makes larger strokes',
+    number,
+  );
+
 /** Adds the options that shape a net of one or a few styles. */
 export const withNet = (command: Command): Command =>
-  command
+  withStyleSize(command)
     .addOption(
       new Option('--net <shape>', 'small: all layers as wide as the first, three residual blocks').choices([
         'standard',
@@ -87,14 +95,16 @@ export const withNet = (command: Command): Command =>
     )
     .option('--alpha <share>', `width of the first layer as a share of ${FULL}`, number)
     .option('--base <n>', 'width of the first layer', number)
-    .option('--residuals <n>', 'residual blocks', number)
-    .option(
-      '--style-size <px>',
-      'short side of a painting as it is looked at: larger makes larger strokes',
-      number,
-    );
+    .option('--residuals <n>', 'residual blocks', number);
 
-/** Adds what every training is told of the run: recipe, name, data, resuming, backend, watching. */
+/** Adds what a model says of itself in its header. */
+export const withCard = (command: Command): Command =>
+  command
+    .option('--name <name>', "the model's name (default: the folder's)")
+    .option('--data <text>', "what it is trained on, for the model's header (repeatable)", gather)
+    .option('--licence <text>', "the model's licence, for its header");
+
+/** Adds what every training is told of the run: recipe, resuming, backend, watching. */
 export const withRun = (command: Command): Command =>
   command
     .addOption(
@@ -102,9 +112,6 @@ export const withRun = (command: Command): Command =>
         .argParser(setting)
         .default({}, 'none'),
     )
-    .option('--name <name>', "the model's name (default: the folder's)")
-    .option('--data <text>', "what it is trained on, for the model's header (repeatable)", gather)
-    .option('--licence <text>', "the model's licence, for its header")
     .option('--resume', 'go on from the newest checkpoint in --out')
     .addOption(
       new Option('--backend <name>', 'what computes')
@@ -124,7 +131,7 @@ export const withTraining = (command: Command, presets: string): Command =>
         'loss network: vgg16, vgg19 or a file; FILE:relu1_1,relu2_1 names what it serves (repeatable; default: the small one that ships)',
         gather,
       )
-      .requiredOption('--out <dir>', 'folder for the model, checkpoints, log, events and sheets')
+      .requiredOption('--out <dir>', 'folder for what is made, checkpoints, log, events and sheets')
       .option('--preset <name>', `recipe to start from: ${presets}`, 'house')
       .option('--size <px>', 'side of the square crops', number)
       .option('--batch <n>', 'photos a step', number)

@@ -6,6 +6,7 @@ import {
   netOptions,
   number,
   type TrainGiven,
+  withCard,
   withNet,
   withTraining,
 } from './train-options.js';
@@ -56,7 +57,7 @@ export const trainSingle = (train: Command, signal: AbortSignal): void => {
       'model to begin with, by name or file: what it makes of the painting is made better',
     )
     .option('--steps <n>', 'steps of the whole training', number);
-  withNet(withTraining(command, 'house, johnson (seed 001), resize (003), mobile (002)'))
+  withCard(withNet(withTraining(command, 'house, johnson (seed 001), resize (003), mobile (002)')))
     .addHelpText(
       'after',
       `

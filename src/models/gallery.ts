@@ -18,6 +18,7 @@ import {
   addUserStyle,
   listUserStyles,
   removeUserStyle,
+  tunedWeights,
   userPicture,
 } from './user-styles.js';
 import { blendWeights, type Weights } from './weights.js';
@@ -223,7 +224,11 @@ export class Gallery implements AsyncDisposable {
 
   async #named(name: string): Promise<Resolved | undefined> {
     const own = (await listUserStyles(this.#places)).find((style) => style.name === name);
-    if (own) return { style: own, ...(await this.#make(await userPicture(name, this.#places))) };
+    if (own) {
+      const weights = await tunedWeights(name, asMeta(this.#model), this.#places);
+      if (weights) return { style: own, weights, from: 'file' };
+      return { style: own, ...(await this.#make(await userPicture(name, this.#places))) };
+    }
     const preset = (await this.#presets()).find(({ card }) => card.name === name);
     if (!preset) return undefined;
     const { weights } = readStyle(await readWhole(preset.path, MAX_STYLE_FILE), this.#model, preset.path);

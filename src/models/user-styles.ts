@@ -6,14 +6,17 @@ import { folders } from '../config.js';
 import { BadInput, CannotWrite, codeOf, LivebrushError, NotFound, Usage } from '../errors.js';
 import { log } from '../log.js';
 import { readWhole, writeFailure, writeWhole } from './files.js';
+import type { MetaModel } from './model.js';
 import type { Places } from './models.js';
 import { readPicture, writePicture } from './picture.js';
 import type { Pixels } from './pixels.js';
-import { checkName, NAME, nameFrom, type Style } from './style.js';
+import { checkName, NAME, nameFrom, readStyle, readStyleCard, type Style } from './style.js';
+import { readWeights, type Weights } from './weights.js';
 
 /**
  * Styles that a person added: `styles/<name>/` in their folder, with the picture, bounded in size, and `style.json`.
- * The picture is kept, not weights, so that they work with every model.
+ * The picture is kept, so that they work with every model; beside it may lie `<model>.safetensors`, the style tuned for
+ * that model.
  */
 const about = z.object({
   format: z.literal(1),
@@ -28,6 +31,8 @@ const PICTURE = 'picture.webp';
 const ABOUT = 'style.json';
 /** Longest side of a kept picture, in pixels: four times what MetaNet sees. */
 const KEPT_SIDE = 1024;
+
+const MAX_TUNED_BYTES = 64e6;
 
 const root = ({ home }: Home) => join(home, 'styles');
 
@@ -78,6 +83,30 @@ export async function userPicture(name: string, places: Home = folders): Promise
   return (await readPicture(picture!)).pixels;
 }
 
+/** The weights that a style of a person's was tuned to for a model, if it was; of another version they are left alone. */
+export async function tunedWeights(
+  name: string,
+  model: MetaModel,
+  places: Home = folders,
+): Promise<Weights | undefined> {
+  const path = join(root(places), checkName(name), `${model.card.name}.safetensors`);
+  try {
+    return readStyle(await readWhole(path, MAX_TUNED_BYTES), model, path).weights;
+  } catch (error) {
+    if (error instanceof NotFound) return undefined;
+    if (!(error instanceof LivebrushError)) throw error;
+    log.warn({ path }, `${error.message} The style is made of its picture.`);
+    return undefined;
+  }
+}
+
+/** A tuned style, as its file holds it, with the name of the model that it is for. Whether it fits is seen when it is used. */
+async function readTuned(path: string): Promise<{ model: string; bytes: Uint8Array }> {
+  const bytes = await readWhole(path, MAX_TUNED_BYTES);
+  const { model } = readStyleCard(readWeights(bytes, path).metadata, path);
+  return { model, bytes };
+}
+
 /** How a style of a person’s own is kept. */
 export interface AddOptions {
   /** Made of the file's name unless given. */
@@ -86,6 +115,8 @@ export interface AddOptions {
   readonly artist?: string;
   readonly year?: string;
   readonly overwrite?: boolean;
+  /** Style files that it was tuned to, one for a model. */
+  readonly tuned?: readonly string[];
 }
 
 /** A folder under its final name, whole or not at all, in the place of an older one if asked to. */
@@ -101,12 +132,12 @@ async function putInPlace(fresh: string, target: string, overwrite: boolean): Pr
 
 /**
  * Keeps a picture as a style.
- * @throws NotFound, BadInput (not a picture, too large), Usage (no valid name), CannotWrite (the name is taken, the disk
+ * @throws NotFound, BadInput (not a picture, too large; a tuned style of another model), Usage (no valid name), CannotWrite (the name is taken, the disk
  * refuses).
  */
 export async function addUserStyle(
   path: string,
-  { name: given, title, artist, year, overwrite = false }: AddOptions = {},
+  { name: given, title, artist, year, overwrite = false, tuned = [] }: AddOptions = {},
   places: Home = folders,
 ): Promise<Style> {
   const name = given === undefined ? nameFrom(basename(path)) : checkName(given);
@@ -115,6 +146,10 @@ export async function addUserStyle(
       hint: 'Give one with --name.',
     });
   const { pixels } = await readPicture(path, { within: KEPT_SIDE });
+  const weights = await Promise.all(tuned.map(readTuned));
+  for (const [i, { model }] of weights.entries())
+    if (weights.findIndex((other) => other.model === model) < i)
+      throw new Usage(`Two of the tuned styles are for the model ${model}.`);
 
   const target = join(root(places), name);
   const fresh = join(root(places), `.new-${randomBytes(6).toString('hex')}`);
@@ -133,6 +168,7 @@ export async function addUserStyle(
       ...(year ? { year } : {}),
       added: new Date().toISOString(),
     };
+    for (const { model, bytes } of weights) await writeWhole(join(fresh, `${model}.safetensors`), bytes);
     await writeWhole(join(fresh, ABOUT), `${JSON.stringify(about.parse(card), null, 2)}\n`);
     await putInPlace(fresh, target, overwrite);
   } catch (error) {

@@ -44,6 +44,44 @@ const paint = (out: string, ...styles: string[]) =>
     ...styles.flatMap((style) => ['--style', style]),
   );
 
+describe('livebrush train style', { timeout: 300_000 }, () => {
+  const tune = (out: string, ...more: string[]) =>
+    livebrush(
+      ...['train', 'style', '--style', painting('wave'), ...common(out), '--steps', '2'],
+      ...['--size', '16', '--batch', '1', '--set', 'evaluatePairs=1', ...more],
+    );
+
+  it('tunes a style of the default model, which paints and is kept by name', async () => {
+    const made = await tune('tuned', '--title', 'The wave', '--licence', 'CC0');
+    expect(made.stderr).not.toContain('    at ');
+    const style = join(folder, 'tuned', 'style.safetensors');
+    expect(made.json()).toMatchObject({ step: 2, skips: 0, backend: 'cpu', style });
+    expect(JSON.parse(readMetadata(await readFile(style)).livebrush!)).toMatchObject({
+      ...{ kind: 'style', name: 'wave', title: 'The wave', model: 'fast', licence: 'CC0' },
+    });
+    const out = join(folder, 'tuned.png');
+    const painted = await livebrush('image', photo, '--style', style, '--out', out, '--engine', 'onnx/cpu');
+    expect(painted.code).toBe(0);
+    const added = await livebrush('styles', 'add', painting('wave'), '--name', 'mine', '--tuned', style);
+    expect(added.stderr).toBe('');
+    expect(added.code).toBe(0);
+    expect((await livebrush('styles', 'remove', 'mine')).code).toBe(0);
+  });
+
+  it.each([
+    [['--style', 'no-such-style'], 1, 'no-such-style'],
+    [['--model', 'nothing'], 1, 'nothing'],
+    [['--name', 'Not a name'], 2, 'Not a name'],
+    [['--set', 'base=16'], 2, 'base'],
+  ])('refuses %j in one sentence', async (wrong, code, named) => {
+    const ended = await tune('refused', ...wrong);
+    expect(ended.code).toBe(code);
+    expect(ended.stderr).toContain(named);
+    expect(ended.stderr).not.toContain('    at ');
+    expect(await readdir(folder)).not.toContain('refused');
+  });
+});
+
 describe('livebrush train single', { timeout: 300_000 }, () => {
   const train = ['train', 'single', '--style'];
   it('makes a model of one style that paints, and refuses other styles in words', async () => {

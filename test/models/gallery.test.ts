@@ -276,6 +276,35 @@ describe('styles that a person adds', () => {
     expect((await gallery.resolve('grosser-lowe-2')).from).toBe('made');
   });
 
+  it('are tuned for one model, made of their picture for others and for another version', async () => {
+    const card = { name: 'x', title: 'X', date, licence: 'CC0', provenance: '' };
+    const weights = randomWeights(model.transform, 'style', 8);
+    const file = join(places.home, '..', 'tuned.safetensors');
+    await writeFile(file, writeStyle(card, weights, model));
+    await gallery.add(picture, 'mine', { tuned: [file] });
+    const resolved = await gallery.resolve('mine');
+    expect(resolved).toMatchObject({ from: 'file', style: { name: 'mine', source: 'user' } });
+    const name = [...weights.keys()][0]!;
+    expect(resolved.weights.get(name)!.data[1]).toBeCloseTo(weights.get(name)!.data[1]!, 3);
+    expect(engine.runs).toBe(0);
+
+    const newer = openGallery({ model: tinyModel('tiny', 4), engine, folders: places });
+    expect((await newer.resolve('mine')).from).toBe('made');
+    await gallery.add(picture, 'mine', { overwrite: true });
+    expect((await gallery.resolve('mine')).from).toBe('made');
+  });
+
+  it('refuse what was tuned to nothing, and two for one model', async () => {
+    const file = join(places.models, 'tiny', 'wave.safetensors');
+    const failed = await failure(gallery.add(picture, 'mine', { tuned: [file, file] }));
+    expect(failed).toBeInstanceOf(Usage);
+    expect(failed.message).toContain('tiny');
+    expect(await failure(gallery.add(picture, 'mine', { tuned: [picture] }))).toBeInstanceOf(BadInput);
+    const gone = gallery.add(picture, 'mine', { tuned: [join(places.home, 'no.safetensors')] });
+    expect(await failure(gone)).toBeInstanceOf(NotFound);
+    expect(await readdir(join(places.home, 'styles')).catch(() => [])).toEqual([]);
+  });
+
   it('do not replace one another unless told to', async () => {
     await gallery.add(picture);
     expect(await failure(gallery.add(picture))).toBeInstanceOf(CannotWrite);

@@ -10,7 +10,10 @@ import { generate } from './nets.js';
 import { type Painting, paintingCrop } from './painting.js';
 
 /** What a MetaNet makes of a painting, as when it serves: from its middle 256x256. */
-async function made({ transform, meta, metaWeights }: MetaModel, painting: Painting): Promise<Weights> {
+export async function made(
+  { transform, meta, metaWeights }: MetaModel,
+  painting: Painting,
+): Promise<Weights> {
   const crop = await paintingCrop(painting, STYLE_SIDE);
   const params = allToDevice(prefixed(metaWeights, 'meta/'));
   const flat = tf.tidy(() => generate({ meta }, params, toTensor([crop], STYLE_SIDE)));

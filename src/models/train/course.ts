@@ -38,7 +38,7 @@ export interface TrainResult {
   /** Steps skipped because their gradients were not finite. */
   readonly skips: number;
   readonly seconds: number;
-  /** Path of the model. */
+  /** Path of the model, or of whatever else was made. */
   readonly model: string;
 }
 

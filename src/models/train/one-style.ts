@@ -11,7 +11,7 @@ import { type Crop, Pictures, type Split, spread } from './images.js';
 import { Journal, type Show } from './journal.js';
 import { type LossNetwork, loadLossNetworks, styleTargets } from './losses.js';
 import { type Painting, paintingCrop, printOf } from './painting.js';
-import type { StyleNetOptions } from './style-net.js';
+import type { PaintingOptions } from './style-net.js';
 import { type Plan, Training } from './training.js';
 
 /** What a training of one style reads and writes. */
@@ -38,9 +38,11 @@ export interface OneStyle {
   readonly net: NetSpec;
   readonly plan: Plan;
   readonly frozen: Weights;
+  /** Tells what is frozen apart from other such, for who resumes with another. */
+  readonly frozenId?: string;
 }
 
-const openPhotos = ({ content }: OneStyleFiles, options: StyleNetOptions, split: Split) => {
+const openPhotos = ({ content }: OneStyleFiles, options: PaintingOptions, split: Split) => {
   const { seed, size, holdout, cacheMb } = options;
   return Pictures.open(content, { name: 'content', split, holdout, seed, size, cacheMb });
 };
@@ -54,7 +56,7 @@ interface Parts {
   readonly specimens: Specimens;
 }
 
-function courseOf(parts: Parts, { params, random }: Training, options: StyleNetOptions): Course<Batch> {
+function courseOf(parts: Parts, { params, random }: Training, options: PaintingOptions): Course<Batch> {
   const { net, frozen, targets, networks, photos, specimens } = parts;
   const { size, batch, consistencyWeight, consistencyNoise } = options;
   const paint = (content: tf.Tensor4D) =>
@@ -74,7 +76,7 @@ function courseOf(parts: Parts, { params, random }: Training, options: StyleNetO
   };
 }
 
-const targetsOf = (networks: readonly LossNetwork[], painting: Crop, options: StyleNetOptions) =>
+const targetsOf = (networks: readonly LossNetwork[], painting: Crop, options: PaintingOptions) =>
   tf.tidy(() => {
     const picture = tf.mul(toTensor([painting], options.styleSize), 1 / 255) as tf.Tensor4D;
     return styleTargets(networks, picture, options);
@@ -87,8 +89,8 @@ const targetsOf = (networks: readonly LossNetwork[], painting: Crop, options: St
  */
 export async function trainOneStyle(
   files: OneStyleFiles,
-  { painting, net, plan, frozen }: OneStyle,
-  options: StyleNetOptions,
+  { painting, net, plan, frozen, frozenId = '' }: OneStyle,
+  options: PaintingOptions,
   { resume = false, signal, show }: Run,
 ): Promise<TrainResult> {
   const { size, styleSize, evaluatePairs, sheetSide, pool } = options;
@@ -97,7 +99,7 @@ export async function trainOneStyle(
     content: await spread(await openPhotos(files, options, 'held-out'), Math.max(evaluatePairs, sheetSide)),
     style: [await paintingCrop(painting, size)],
   };
-  const data = { content: photos.fingerprint, style: printOf(painting) };
+  const data = { content: photos.fingerprint, style: `${printOf(painting)}${frozenId}` };
   const layers = [...options.styleLayers, ...options.contentLayers];
   const networks = await loadLossNetworks(files.loss, layers, { pool });
   const held = allToDevice(frozen);

@@ -5,9 +5,20 @@ import type { Tensor } from '../weights.js';
 import { courseFields } from './course-options.js';
 import { Random } from './random.js';
 
-/** What a net of one or a few styles may vary in, beside the course of its training. */
-export const styleNetFields = {
+/** What a training on one painting may vary in: its course, and how loss networks look at the painting. */
+export const paintingFields = {
   ...courseFields,
+  /** Short side of the painting in pixels as the loss networks see it: the larger, the larger the strokes. */
+  styleSize: z.number().int().min(16).max(1024).default(256),
+  /** What stands between the blocks of the loss networks. */
+  pool: z.enum(['max', 'average']).default('max'),
+};
+const paintingOptions = z.object(paintingFields);
+export type PaintingOptions = z.infer<typeof paintingOptions>;
+
+/** What a net of one or a few styles may vary in besides. */
+export const styleNetFields = {
+  ...paintingFields,
   base: z.number().int().min(2).max(64).default(8),
   residuals: z.number().int().min(0).max(16).default(5),
   /** All layers as wide as the first: the small net of seed 002. */
@@ -17,10 +28,6 @@ export const styleNetFields = {
   normEpsilon: z.number().min(1e-12).max(1).default(1e-5),
   /** Filters at first: normal with a deviation by their size (He et al. 2015), or 0.01 and cut off at twice that. */
   init: z.enum(['he', 'truncated']).default('he'),
-  /** Short side of the painting in pixels as the loss networks see it: the larger, the larger the strokes. */
-  styleSize: z.number().int().min(16).max(1024).default(256),
-  /** What stands between the blocks of the loss networks. */
-  pool: z.enum(['max', 'average']).default('max'),
 };
 const styleNetOptions = z.object(styleNetFields);
 export type StyleNetOptions = z.infer<typeof styleNetOptions>;

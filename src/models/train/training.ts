@@ -32,8 +32,10 @@ export interface Plan {
   readonly shapes: Readonly<Record<string, Param>>;
   /** Params to begin with. */
   readonly begin: () => Weights;
-  /** The bytes of the model as the params are now. */
+  /** The bytes of the model as the params are now, or of whatever else is made. */
   readonly model: (params: Weights, standing: Standing) => Uint8Array;
+  /** Name of its file. */
+  readonly file?: string;
   /** Adam unless another is named. */
   readonly optimiser?: (params: Readonly<Record<string, tf.Variable>>, options: CourseOptions) => Optimiser;
 }
@@ -142,7 +144,7 @@ export class Training implements Disposable {
   }
 
   get modelPath(): string {
-    return join(this.folder, 'model.safetensors');
+    return join(this.folder, this.plan.file ?? 'model.safetensors');
   }
 
   /** Writes a checkpoint, and the model as it is now. @throws CannotWrite */

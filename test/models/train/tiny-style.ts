@@ -22,7 +22,7 @@ export const tinyMulti = (given: Partial<MultiOptions> = {}): MultiOptions =>
 /** A picture as an engine paints it with a model's style. */
 export async function paintedBy(
   engine: Engine,
-  { transform, base, styles }: StyledModel,
+  { transform, base, styles }: Pick<StyledModel, 'transform' | 'base' | 'styles'>,
   style: string,
   pixels: Pixels,
 ): Promise<Uint8Array> {
