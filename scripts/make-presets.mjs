@@ -2,9 +2,11 @@
  * Makes the presets of a model: `models/<model>/<name>.safetensors`, what its MetaNet sees of paintings in the public
  * domain, a few hundred numbers each, and `<name>.webp`, our own demo picture painted with them. Also `docs/painted.webp`, the picture
  * of the README. The paintings themselves are read and never copied. The same model makes the same files again.
+ * With `--tuned` presets that `tune-presets.mjs` has tuned hold their weights instead.
  *
- *   npm run build && node scripts/make-presets.mjs --model models/fast.safetensors --paintings DIR
+ *   npm run build && node scripts/make-presets.mjs --model models/fast.safetensors --paintings DIR --tuned RUNS
  */
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +17,7 @@ import { writeWhole } from '../dist/models/files.js';
 import { styleInput } from '../dist/models/gallery.js';
 import { openModel } from '../dist/models/models.js';
 import { readPicture, writePicture } from '../dist/models/picture.js';
-import { readStyle, writeFeatures } from '../dist/models/style.js';
+import { readStyle, writeFeatures, writeStyle } from '../dist/models/style.js';
 import { demoPicture } from './demo-picture.mjs';
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -23,6 +25,8 @@ const { values: options } = parseArgs({
   options: {
     model: { type: 'string', default: 'fast' },
     paintings: { type: 'string' },
+    /** Folder of what `tune-presets.mjs` made: `<name>/style.safetensors`. */
+    tuned: { type: 'string' },
     list: { type: 'string', default: at('presets.json') },
     engine: { type: 'string', default: 'onnx/cpu' },
     /** Where the presets go; `models/<name of the model>` unless told otherwise. */
@@ -48,18 +52,35 @@ const GAP = 8;
 const LATEST_DEATH = 1954;
 
 /** The card of a preset. Dated by the model, so that a second run writes the same bytes. */
-function cardOf({ name, title, artist, died, year }, model) {
+function cardOf({ name, title, artist, died, year }, model, made) {
   if (!(died <= LATEST_DEATH))
     throw new Error(`${name}: ${artist} died in ${died}, so it may not be free yet`);
-  const provenance = `Features that the MetaNet of the model ${model.card.name} sees in a reproduction of the painting, which is in the public domain (its artist died by ${died}).`;
+  const provenance = `${made} a reproduction of the painting, which is in the public domain (its artist died by ${died}).`;
   return { name, title, artist, year, date: model.card.date, licence: model.card.licence, provenance };
 }
 
-/** The features of a painting, written, and read back as weights: what is painted is what the file says. */
-async function makeStyle(preset, model, encoder, out) {
+/** What a tuned style holds; undefined when the preset was not tuned. */
+async function tunedStyle({ name }, model) {
+  const path = options.tuned && join(options.tuned, name, 'style.safetensors');
+  return path && existsSync(path) ? readStyle(await readFile(path), model, path) : undefined;
+}
+
+async function bytesOf(preset, model, encoder) {
+  const tuned = await tunedStyle(preset, model);
+  if (tuned) {
+    const steps = /tuned by (\d+ steps)/.exec(tuned.card.provenance)?.[1] ?? 'some steps';
+    const made = `Weights of the model ${model.card.name}, tuned by ${steps} of training to`;
+    return writeStyle(cardOf(preset, model, made), tuned.weights, model);
+  }
   const { pixels } = await readPicture(join(options.paintings, preset.file));
   const features = joinFeatures(model.meta, await encoder.weights(await styleInput(pixels)));
-  const bytes = writeFeatures(cardOf(preset, model), features, model);
+  const made = `Features that the MetaNet of the model ${model.card.name} sees in`;
+  return writeFeatures(cardOf(preset, model, made), features, model);
+}
+
+/** The style of a painting, written, and read back: what is painted is what the file says. */
+async function makeStyle(preset, model, encoder, out) {
+  const bytes = await bytesOf(preset, model, encoder);
   await writeWhole(join(out, `${preset.name}.safetensors`), bytes);
   return readStyle(bytes, model).weights;
 }

@@ -9,8 +9,8 @@ import { openStyleCache } from '../../src/models/cache.js';
 import { openEngine } from '../../src/models/engines/index.js';
 import { openGallery } from '../../src/models/gallery.js';
 import { encodePicture, readPicture } from '../../src/models/picture.js';
-import { NAME } from '../../src/models/style.js';
-import { tinyModel, tinyModelFile } from '../models/tiny-model.js';
+import { NAME, readStyle, writeStyle } from '../../src/models/style.js';
+import { randomWeights, tinyModel, tinyModelFile } from '../models/tiny-model.js';
 
 const script = (name: string) => fileURLToPath(new URL(`../../scripts/${name}`, import.meta.url));
 let folder: string;
@@ -65,12 +65,12 @@ describe('make-presets', () => {
     }));
     await writeFile(join(folder, 'list.json'), JSON.stringify(list));
     const out = join(places.models, 'tiny');
-    const run = () =>
+    const run = (...more: string[]) =>
       promisify(execFile)(process.execPath, [
         script('make-presets.mjs'),
         ...['--model', join(places.models, 'tiny.safetensors'), '--paintings', folder, '--show', 'blue,red'],
         ...['--list', join(folder, 'list.json'), '--out', out, '--docs', join(folder, 'painted.webp')],
-        ...['--samples', '1'],
+        ...['--samples', '1', ...more],
       ]);
     await run();
     expect((await readdir(out)).sort()).toEqual([
@@ -106,5 +106,19 @@ describe('make-presets', () => {
       expect(
         Buffer.compare(Buffer.from(data.buffer), Buffer.from(preset.weights.get(name)!.data.buffer)),
       ).toBe(0);
+
+    // One that was tuned holds its weights.
+    const weights = randomWeights(model.transform, 'style', 5);
+    const provenance = 'What a MetaNet makes, tuned by 7 steps of training.';
+    const card = { name: 'red', title: 'x', date: '2026-01-01', licence: 'MIT', provenance };
+    await mkdir(join(folder, 'runs', 'red'), { recursive: true });
+    await writeFile(join(folder, 'runs', 'red', 'style.safetensors'), writeStyle(card, weights, model));
+    await run('--tuned', join(folder, 'runs'));
+    const tuned = readStyle(await readFile(join(out, 'red.safetensors')), model);
+    expect(tuned.card).toMatchObject({ title: 'red', artist: 'A' });
+    expect(tuned.card.provenance).toContain('tuned by 7 steps');
+    const [first, { data }] = [...weights][0]!;
+    expect(tuned.weights.get(first)!.data[0]).toBeCloseTo(data[0]!, 3);
+    expect((await readFile(join(out, 'blue.safetensors'))).length).toBeLessThan(3000);
   });
 });
