@@ -23,7 +23,7 @@ export const courseFields = {
   styleLoss: z.enum(['moments', 'gram', 'both']).default('moments'),
   /** What Gram matrices are divided by: the pixels, or pixels x channels as in the papers. */
   gramScale: z.enum(['pixels', 'features']).default('pixels'),
-  /** Weight of what repeats every four pixels. */
+  /** Weight of what repeats every eight pixels: see `weaveOf`. */
   weaveWeight: z.number().min(0).default(0),
   /** Weight of the difference between a painting and that of the same photo moved a little, with noise. */
   consistencyWeight: z.number().min(0).default(0),

@@ -1,6 +1,6 @@
 /**
  * The last part of a training of the house, from a model that paints already: larger pieces, a low rate, and a price
- * on what repeats every four pixels and on what a small move or noise changes. It takes most of the
+ * on what repeats every eight pixels and on what a small move or noise changes. It takes most of the
  * weave out of flat areas and a third of the flicker, for less than a hundredth of S on `fast`. With a larger --base it
  * makes a wide model of a narrow one.
  */
