@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import { folders } from '../config.js';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
+import type { Model } from '../models/model.js';
 import { gather, inRange, layers } from './options.js';
 
 interface Given {
@@ -10,6 +11,7 @@ interface Given {
   readonly style: string[];
   readonly loss?: string[];
   readonly model: string;
+  readonly tuned?: string;
   readonly pairs: number;
   readonly size: number;
   readonly split: 'held-out' | 'all';
@@ -22,17 +24,30 @@ interface Given {
   readonly json?: boolean;
 }
 
+/** The model, or with a style file what paints that style alone. */
+async function subject({ model: name, tuned }: Given): Promise<Model> {
+  const { openModel } = await import('../models/models.js');
+  const model = await openModel(name);
+  if (tuned === undefined) return model;
+  const [{ asMeta }, { readStyleFile }, { withStyle }] = await Promise.all([
+    import('../models/model.js'),
+    import('../models/style.js'),
+    import('../models/train/score.js'),
+  ]);
+  const meta = asMeta(model);
+  return withStyle(meta, await readStyleFile(tuned, meta));
+}
+
 const three = (value: number) => value.toFixed(3);
 
 async function scoreCommand(given: Given, signal: AbortSignal): Promise<void> {
   if (given.size % 4) throw new Usage('--size takes a multiple of 4.');
-  const [{ useBackend }, { scoreModel, scoreDefaults }, { openModel }, { defaultLoss }] = await Promise.all([
+  const [{ useBackend }, { scoreModel, scoreDefaults }, { defaultLoss }] = await Promise.all([
     import('../models/train/backend.js'),
     import('../models/train/score.js'),
-    import('../models/models.js'),
     import('../models/train/default-loss.js'),
   ]);
-  const model = await openModel(given.model);
+  const model = await subject(given);
   const backend = await useBackend(given.backend);
   const {
     content,
@@ -82,6 +97,7 @@ export const score = (parent: Command, signal: AbortSignal): void => {
       gather,
     )
     .option('--model <name>', 'a model by name or file', 'fast')
+    .option('--tuned <file>', 'a style file of the model: measure that style, which --style shows')
     .option('--pairs <n>', 'photos and paintings, paired one to one', inRange(1, 10_000), 24)
     .option('--size <px>', 'side of the pictures', inRange(32, 2048), 256)
     .addOption(
@@ -113,6 +129,7 @@ A model that paints its own styles is measured on the pictures of those, on phot
 Examples:
   livebrush score --content photos --style paintings
   livebrush score --content photos --style wave.jpg --model runs/wave/model.safetensors
+  livebrush score --content photos --style wave.jpg --tuned runs/wave/style.safetensors
   livebrush score --content photos --style paintings --loss vgg19 --style-layers relu1_1,relu2_1,relu3_1 --json`,
     )
     .action((given: Given) => scoreCommand(given, signal));

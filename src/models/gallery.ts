@@ -5,14 +5,13 @@ import { NotFound, Usage } from '../errors.js';
 import { type Origin, openStyleCache, type StyleCache } from './cache.js';
 import { suggest } from './closest.js';
 import type { Engine, Styler } from './engine.js';
-import { readWhole } from './files.js';
 import { asMeta, isStyled, type Model } from './model.js';
 import { listModels, type Places } from './models.js';
 import { ownStyle, ownStyles, refusePictures } from './own-styles.js';
 import { coverCrop, readPicture } from './picture.js';
 import type { Pixels } from './pixels.js';
 import { listPresets, type Preset } from './presets.js';
-import { NAME, nameFrom, readStyle, type Style, type StyleCard } from './style.js';
+import { NAME, nameFrom, readStyleFile, type Style, type StyleCard } from './style.js';
 import {
   type AddOptions,
   addUserStyle,
@@ -45,7 +44,6 @@ export interface Resolved {
 
 /** Sides of the picture that MetaNet sees, in pixels. Part of what the style cache is keyed by, through the pixels. */
 export const STYLE_SIDE = 256;
-const MAX_STYLE_FILE = 64e6;
 
 /**
  * A style picture as MetaNet sees it: short side to 256, the middle 256x256. The only way a picture reaches a MetaNet
@@ -231,14 +229,14 @@ export class Gallery implements AsyncDisposable {
     }
     const preset = (await this.#presets()).find(({ card }) => card.name === name);
     if (!preset) return undefined;
-    const { weights } = readStyle(await readWhole(preset.path, MAX_STYLE_FILE), this.#model, preset.path);
+    const { weights } = await readStyleFile(preset.path, this.#model);
     return { style: presetStyle(preset), weights, from: 'file' };
   }
 
   async #file(path: string): Promise<Resolved> {
     const name = nameFrom(basename(path)) ?? 'style';
     if (path.toLowerCase().endsWith('.safetensors')) {
-      const { card, weights } = readStyle(await readWhole(path, MAX_STYLE_FILE), this.#model, path);
+      const { card, weights } = await readStyleFile(path, this.#model);
       return { style: fileStyle(card), weights, from: 'file' };
     }
     const { pixels } = await readPicture(path);

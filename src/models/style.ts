@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BadInput, Usage } from '../errors.js';
 import { weightsOfFeatures } from './features.js';
+import { readWhole } from './files.js';
 import { type MetaModel, type Model, readCard } from './model.js';
 import {
   halved,
@@ -133,3 +134,11 @@ export function readStyle(
   checkStyle(weights, model, what);
   return { card, weights };
 }
+
+const MAX_STYLE_BYTES = 64e6;
+
+/** @throws NotFound; BadInput as `readStyle`. */
+export const readStyleFile = async (
+  path: string,
+  model: Made | MetaModel,
+): Promise<ReturnType<typeof readStyle>> => readStyle(await readWhole(path, MAX_STYLE_BYTES), model, path);

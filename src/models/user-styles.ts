@@ -10,7 +10,7 @@ import type { MetaModel } from './model.js';
 import type { Places } from './models.js';
 import { readPicture, writePicture } from './picture.js';
 import type { Pixels } from './pixels.js';
-import { checkName, NAME, nameFrom, readStyle, readStyleCard, type Style } from './style.js';
+import { checkName, NAME, nameFrom, readStyleCard, readStyleFile, type Style } from './style.js';
 import { readWeights, type Weights } from './weights.js';
 
 /**
@@ -91,7 +91,7 @@ export async function tunedWeights(
 ): Promise<Weights | undefined> {
   const path = join(root(places), checkName(name), `${model.card.name}.safetensors`);
   try {
-    return readStyle(await readWhole(path, MAX_TUNED_BYTES), model, path).weights;
+    return (await readStyleFile(path, model)).weights;
   } catch (error) {
     if (error instanceof NotFound) return undefined;
     if (!(error instanceof LivebrushError)) throw error;

@@ -288,7 +288,8 @@ describe('styles that a person adds', () => {
     expect(resolved.weights.get(name)!.data[1]).toBeCloseTo(weights.get(name)!.data[1]!, 3);
     expect(engine.runs).toBe(0);
 
-    const newer = openGallery({ model: tinyModel('tiny', 4), engine, folders: places });
+    const cache = openStyleCache({ folder: join(places.home, 'newer') });
+    const newer = openGallery({ model: tinyModel('tiny', 4), engine, folders: places, cache });
     expect((await newer.resolve('mine')).from).toBe('made');
     await gallery.add(picture, 'mine', { overwrite: true });
     expect((await gallery.resolve('mine')).from).toBe('made');

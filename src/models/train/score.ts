@@ -6,7 +6,9 @@ import { z } from 'zod';
 import { Usage } from '../../errors.js';
 import { log } from '../../log.js';
 import { writeWhole } from '../files.js';
-import { isStyled, type Model, paintsOnly } from '../model.js';
+import { isStyled, type MetaModel, type Model, paintsOnly, type StyledModel } from '../model.js';
+import type { StyleCard } from '../style.js';
+import type { Weights } from '../weights.js';
 import { toTensor } from './batches.js';
 import { optimisePicture } from './gatys.js';
 import { type Crop, Pictures, type Split, spread } from './images.js';
@@ -90,6 +92,19 @@ export function summarise(pairs: readonly PairScore[]): Score {
   const score = (unchanged - model) / (unchanged - optimised);
   return { unchanged, model, optimised, score, mean: mean(scores), median: median(scores), pairs };
 }
+
+/** A model that paints one style of another model and nothing else, as a style file holds it: what is measured of a tuned style. */
+export const withStyle = (
+  { card, id, transform, base }: MetaModel,
+  style: { readonly card: StyleCard; readonly weights: Weights },
+): StyledModel => {
+  const { meta: _, ...rest } = card;
+  const { name, title } = style.card;
+  return {
+    card: { ...rest, kind: 'styled-model', styles: [{ name, title }] },
+    ...{ id, transform, base, styles: new Map([[name, style.weights]]) },
+  };
+};
 
 /** A picture as a screen shows it: 8 bits a channel. */
 const shown = (picture: tf.Tensor): tf.Tensor4D =>

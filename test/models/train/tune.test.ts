@@ -5,10 +5,12 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { BadInput, Interrupted, NotFound, Usage } from '../../../src/errors.js';
 import { openEngine } from '../../../src/models/engines/index.js';
+import type { Model } from '../../../src/models/model.js';
 import { readStyle } from '../../../src/models/style.js';
 import { useBackend } from '../../../src/models/train/backend.js';
 import { made } from '../../../src/models/train/bake.js';
 import { readPainting } from '../../../src/models/train/painting.js';
+import { scoreDefaults, scoreModel, withStyle } from '../../../src/models/train/score.js';
 import { type TuneFiles, tuneStyle } from '../../../src/models/train/tune.js';
 import { chooseTune, type TuneOptions } from '../../../src/models/train/tune-options.js';
 import { seededPicture } from '../../suites/weights.js';
@@ -97,6 +99,19 @@ describe('the tuning of a style', () => {
     const [a, b] = [await paintedBy(onnx, held, 'mine', photo), await paintedBy(tfjs, held, 'mine', photo)];
     expect(new Set(a).size).toBeGreaterThan(20);
     expect(furthest(a, b)).toBeLessThanOrEqual(2);
+  });
+
+  it('is scored as the style that it is', async () => {
+    const style = await tuned({ steps: 25, rate: 0.02 });
+    const options = {
+      ...{ pairs: 2, size: 16, holdout: 0.3, referenceSteps: 3 },
+      ...{ styleLayers: ['relu1_1', 'relu2_1'], contentLayers: ['relu2_1'] },
+    };
+    const pictures = { content: files.content, style: [files.style], loss: files.loss };
+    const of = (what: Model) => scoreModel(what, pictures, { ...scoreDefaults, ...options });
+    const [before, after] = [await of(model), await of(withStyle(model, style))];
+    expect(after.unchanged).toBe(before.unchanged);
+    expect(after.model).toBeLessThan(before.model);
   });
 
   it('refuses what is no painting, and options that would change the net', async () => {
