@@ -1,91 +1,52 @@
-import type { Dataset, File, Group } from 'h5wasm/node';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { BadInput, Unsupported } from '../../errors.js';
-import { sizeOf } from '../net.js';
-import type { Tensor, Weights } from '../weights.js';
+import type { Weights } from '../weights.js';
+import { h5Tensors, notH5 } from './h5-tensors.js';
 
-/** What a file of Keras has no reason to exceed: groups in groups, things in all, numbers in one tensor. */
-const MAX_DEPTH = 10;
-const MAX_THINGS = 10_000;
-const MAX_NUMBERS = 64e6;
-
-type Library = typeof import('h5wasm/node');
-
-/** A damaged file can bring the library down; it stays down, and may hang over what it is given then. */
-let crashed = false;
-
-async function library(): Promise<Library> {
-  if (crashed)
-    throw new Unsupported('The reader of HDF5 files has crashed over an earlier, damaged file.', {
-      hint: 'Start Livebrush again.',
-    });
-  try {
-    const h5 = await import('h5wasm/node');
-    // Else the library writes its errors to the terminal and goes on.
-    (await h5.ready).activate_throwing_error_handler();
-    return h5;
-  } catch (cause) {
-    throw new Unsupported('Files of Keras need the package h5wasm, which cannot be loaded.', {
-      hint: 'Install Livebrush again.',
-      cause,
-    });
-  }
+/** What the thread is to read. `what` names the file in sentences. */
+export interface H5Asked {
+  readonly path: string;
+  readonly what: string;
 }
 
-const FLOAT = 1;
+/** What it found, or why not. */
+export type H5Said =
+  | { readonly tensors: Weights }
+  | { readonly message: string; readonly hint: string | undefined; readonly unsupported: boolean };
 
-/** The numbers of a dataset; undefined when it is no filter, bias or the like. */
-function tensorOf(dataset: Dataset, what: string): Tensor | undefined {
-  const { shape, type, size, littleEndian, virtual_sources: elsewhere } = dataset.metadata;
-  if (!shape || (shape.length !== 1 && shape.length !== 4) || type !== FLOAT) return undefined;
-  if ((size !== 4 && size !== 8) || !littleEndian || elsewhere?.length)
-    throw new BadInput(`${what} does not hold ${dataset.path} as plain floats of 32 or 64 bits.`);
-  if (sizeOf(shape) > MAX_NUMBERS) throw new BadInput(`${what} claims a tensor of [${shape.join(', ')}].`);
-  const { value } = dataset;
-  if (!(value instanceof Float32Array || value instanceof Float64Array) || value.length !== sizeOf(shape))
-    throw new BadInput(`${what} does not hold all numbers of ${dataset.path}.`);
-  return { shape, data: Float32Array.from(value) };
-}
-
-/** Walks groups without end or external files: links may lead in circles. */
-function collect(h5: Library, top: Group, what: string): Weights {
-  const found = new Map<string, Tensor>();
-  let things = 0;
-  const walk = (group: Group, depth: number): void => {
-    if (depth > MAX_DEPTH) throw new BadInput(`${what} has groups nested too deeply.`);
-    for (const name of group.keys()) {
-      const entity = group.get(name);
-      if (++things > MAX_THINGS) throw new BadInput(`${what} holds too many things for a VGG.`);
-      if (entity instanceof h5.Group) walk(entity, depth + 1);
-      else if (entity instanceof h5.Dataset) {
-        const tensor = tensorOf(entity, what);
-        if (tensor) found.set(entity.path.replace(/^\//, ''), tensor);
-      }
-    }
-  };
-  walk(top, 0);
-  return found;
-}
+const script = new URL('./h5-worker.js', import.meta.url);
+/** Milliseconds after which a file is given up: VGG-19 is read in less than a second. */
+const PATIENCE = 60_000;
 
 /**
- * Tensors of one and of four axes in an HDF5 file, by path, as they lie there. Reads the file in place.
+ * Tensors of one and of four axes in an HDF5 file, by path, as they lie there. A thread of its own reads it and is
+ * gone afterwards: what is damaged can bring the library down or keep it busy for ever, and both end with the thread.
  * @throws BadInput for anything else, Unsupported without h5wasm.
  */
-export async function readH5(path: string, what: string): Promise<Weights> {
-  const h5 = await library();
-  let file: File | undefined;
+export async function readH5(
+  path: string,
+  what: string,
+  { program = script, patience = PATIENCE }: { program?: URL; patience?: number } = {},
+): Promise<Weights> {
+  // From sources, which only a compiler's loader can read, there is no thread.
+  if (!existsSync(fileURLToPath(program))) return h5Tensors(path, what);
+  const worker = new Worker(program, { workerData: { path, what } satisfies H5Asked });
+  let waiting: NodeJS.Timeout | undefined;
   try {
-    file = new h5.File(path, 'r');
-    return collect(h5, file, what);
-  } catch (cause) {
-    crashed ||= cause instanceof Error && cause.name === 'RuntimeError';
-    throw cause instanceof BadInput
-      ? cause
-      : new BadInput(`${what} is not a valid HDF5 file.`, { hint: 'Fetch it again.', cause });
+    const said = await new Promise<H5Said>((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', (cause) => reject(notH5(what, cause)));
+      worker.once('exit', () => reject(notH5(what)));
+      const late = () => reject(new BadInput(`${what} cannot be read to its end: it is damaged.`));
+      waiting = setTimeout(late, patience);
+    });
+    if ('tensors' in said) return said.tensors;
+    const { message, hint, unsupported } = said;
+    throw new (unsupported ? Unsupported : BadInput)(message, { hint });
   } finally {
-    try {
-      if (!crashed) file?.close();
-    } catch {
-      // A damaged file may not close; it was only read.
-    }
+    clearTimeout(waiting);
+    await worker.terminate();
   }
 }
