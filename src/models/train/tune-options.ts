@@ -8,9 +8,9 @@ export type TuneOptions = z.infer<typeof tuneOptions>;
 const presets = {
   /** What the presets of the styles that ship were made with. */
   house: {
-    ...{ steps: 120, size: 192, batch: 4, rate: 1e-3, warmup: 20 },
+    ...{ steps: 90, size: 192, batch: 4, rate: 4e-3, warmup: 10, styleSize: 384 },
     ...{ weaveWeight: 1500, consistencyWeight: 100 },
-    ...{ evaluateEvery: 40, sheetEvery: 40, saveEvery: 40, sheetSide: 4 },
+    ...{ evaluateEvery: 45, sheetEvery: 45, saveEvery: 45, sheetSide: 4 },
   },
 };
 
