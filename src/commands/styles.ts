@@ -81,11 +81,16 @@ async function add(picture: string, { json, ...given }: Given): Promise<void> {
 }
 
 async function show(name: string, { json }: Given): Promise<void> {
-  const { findStyle } = await import('../models/gallery.js');
+  const [{ findStyle }, { tunedFor }] = await Promise.all([
+    import('../models/gallery.js'),
+    import('../models/user-styles.js'),
+  ]);
   const style = await findStyle(name);
+  const tuned = style.source === 'user' ? await tunedFor(name) : [];
   const card = style.source === 'preset' ? (await presetsNamed(name))[0]?.card : undefined;
   const more = card ? { licence: card.licence, provenance: card.provenance, date: card.date } : {};
-  if (json) return print(JSON.stringify({ style: { ...style, ...more } }));
+  if (json)
+    return print(JSON.stringify({ style: { ...style, ...more, ...(tuned.length > 0 && { tuned }) } }));
   const rows = [
     ['name', style.name],
     ['title', style.title],
@@ -93,6 +98,7 @@ async function show(name: string, { json }: Given): Promise<void> {
     ['year', style.year],
     ['from', origins[style.source]],
     ['models', modelsOf(style)],
+    ['tuned for', tuned.join(', ')],
     ['picture', style.picture],
     ['made from', card?.provenance],
     ['licence', card?.licence],

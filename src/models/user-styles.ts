@@ -100,6 +100,12 @@ export async function tunedWeights(
   }
 }
 
+/** Names of the models that a style of a person's was tuned for. */
+export async function tunedFor(name: string, places: Home = folders): Promise<string[]> {
+  const files = await readdir(join(root(places), checkName(name))).catch((): string[] => []);
+  return files.flatMap((file) => /^(.+)\.safetensors$/.exec(file)?.[1] ?? []).sort();
+}
+
 /** A tuned style, as its file holds it, with the name of the model that it is for. Whether it fits is seen when it is used. */
 async function readTuned(path: string): Promise<{ model: string; bytes: Uint8Array }> {
   const bytes = await readWhole(path, MAX_TUNED_BYTES);

@@ -65,6 +65,8 @@ describe('livebrush train style', { timeout: 300_000 }, () => {
     const added = await livebrush('styles', 'add', painting('wave'), '--name', 'mine', '--tuned', style);
     expect(added.stderr).toBe('');
     expect(added.code).toBe(0);
+    const shown = (await livebrush('styles', 'show', 'mine', '--json')).json();
+    expect(shown).toMatchObject({ style: { source: 'user', tuned: ['fast'] } });
     expect((await livebrush('styles', 'remove', 'mine')).code).toBe(0);
   });
 
