@@ -14,7 +14,7 @@ const asPublished = {
 export const singlePresets = {
   /** What paints best here, in minutes when it goes on from a model with a MetaNet. */
   house: {
-    ...{ steps: 600, size: 192, batch: 4, rate: 1e-3, warmup: 20 },
+    ...{ steps: 400, size: 192, batch: 4, rate: 3e-3, warmup: 20 },
     ...{ weaveWeight: 1000, consistencyWeight: 100 },
     ...{ evaluateEvery: 50, sheetEvery: 50, saveEvery: 50, sheetSide: 4 },
   },
