@@ -24,7 +24,7 @@ const doors = {
   'onnxruntime-node': /^(models\/engines\/onnx|commands\/bench\/onnxruntime$)/,
   '@tensorflow/': /^models\/(engines\/tfjs|train\/)/,
   sharp: /^models\/(picture$|train\/)/,
-  h5wasm: /^models\/import\/keras-h5$/,
+  h5wasm: /^models\/import\/h5-tensors$/,
   pickleparser: /^models\/import\/pickle$/,
   fflate: /^models\/import\/torch$/,
   werift: /^(server\/peer|pipeline\/(sources|sinks)\/webrtc)/,

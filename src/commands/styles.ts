@@ -66,11 +66,16 @@ async function presetsNamed(name: string) {
 }
 
 async function add(picture: string, { json, ...given }: Given): Promise<void> {
-  const [{ addUserStyle }, { checkName, nameFrom }, { basename }] = await Promise.all([
-    import('../models/user-styles.js'),
-    import('../models/style.js'),
-    import('node:path'),
-  ]);
+  const [{ addTuned, addUserStyle, listUserStyles }, { checkName, nameFrom }, { basename }] =
+    await Promise.all([
+      import('../models/user-styles.js'),
+      import('../models/style.js'),
+      import('node:path'),
+    ]);
+  if (given.tuned && (await listUserStyles()).some((style) => style.name === picture)) {
+    const style = await addTuned(picture, given.tuned);
+    return print(json ? JSON.stringify({ tuned: style }) : `${style.name} is tuned now.`);
+  }
   const name = given.name === undefined ? nameFrom(basename(picture)) : checkName(given.name);
   if (name !== undefined && (await presetsNamed(name)).length > 0)
     throw new Usage(`There is a preset called ${name}.`, { hint: 'Choose another name with --name.' });
@@ -157,6 +162,7 @@ export const styles = (parent: Command, signal: AbortSignal): void => {
 Examples:
   livebrush styles add painting.jpg
   livebrush styles add painting.jpg --tuned runs/painting/style.safetensors
+  livebrush styles add painting --tuned runs/painting/style.safetensors    (a style of yours, kept before)
   livebrush styles add scan.png --name kitchen --title "The kitchen wall"`,
     )
     .action((picture: string, given: Given) => add(picture, given));

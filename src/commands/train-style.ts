@@ -65,8 +65,9 @@ async function trainStyleCommand(given: Given, signal: AbortSignal): Promise<voi
   });
   if (given.json) return print(JSON.stringify({ ...result, style: file, backend }));
   print(`Tuned ${result.step} steps: ${file}`);
-  print(`  livebrush image photo.jpg --style ${file} --out painted.jpg`);
-  print(`Keep it by name: livebrush styles add ${style} --tuned ${file}`);
+  const of = given.model === 'fast' ? '' : ` --model ${given.model}`;
+  print(`  livebrush image photo.jpg --style ${file}${of} --out painted.jpg`);
+  print(`Keep it by name: livebrush styles add ${given.style} --tuned ${file}`);
 }
 
 /** `livebrush train style`: makes one style of a model better. */

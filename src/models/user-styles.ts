@@ -113,6 +113,28 @@ async function readTuned(path: string): Promise<{ model: string; bytes: Uint8Arr
   return { model, bytes };
 }
 
+/** Tuned styles by the names of their models. @throws NotFound, BadInput; Usage for two of one model */
+async function allTuned(paths: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  for (const { model, bytes } of await Promise.all(paths.map(readTuned))) {
+    if (found.has(model)) throw new Usage(`Two of the tuned styles are for the model ${model}.`);
+    found.set(model, bytes);
+  }
+  return found;
+}
+
+/** Keeps what a person's style was tuned to with it. @throws NotFound, BadInput, Usage, CannotWrite */
+export async function addTuned(
+  name: string,
+  paths: readonly string[],
+  places: Home = folders,
+): Promise<Style> {
+  const style = await userStyle(name, places);
+  for (const [model, bytes] of await allTuned(paths))
+    await writeWhole(join(root(places), name, `${model}.safetensors`), bytes);
+  return style;
+}
+
 /** How a style of a person’s own is kept. */
 export interface AddOptions {
   /** Made of the file's name unless given. */
@@ -152,10 +174,7 @@ export async function addUserStyle(
       hint: 'Give one with --name.',
     });
   const { pixels } = await readPicture(path, { within: KEPT_SIDE });
-  const weights = await Promise.all(tuned.map(readTuned));
-  for (const [i, { model }] of weights.entries())
-    if (weights.findIndex((other) => other.model === model) < i)
-      throw new Usage(`Two of the tuned styles are for the model ${model}.`);
+  const weights = await allTuned(tuned);
 
   const target = join(root(places), name);
   const fresh = join(root(places), `.new-${randomBytes(6).toString('hex')}`);
@@ -174,7 +193,7 @@ export async function addUserStyle(
       ...(year ? { year } : {}),
       added: new Date().toISOString(),
     };
-    for (const { model, bytes } of weights) await writeWhole(join(fresh, `${model}.safetensors`), bytes);
+    for (const [model, bytes] of weights) await writeWhole(join(fresh, `${model}.safetensors`), bytes);
     await writeWhole(join(fresh, ABOUT), `${JSON.stringify(about.parse(card), null, 2)}\n`);
     await putInPlace(fresh, target, overwrite);
   } catch (error) {

@@ -67,6 +67,13 @@ describe('livebrush train style', { timeout: 300_000 }, () => {
     expect(added.code).toBe(0);
     const shown = (await livebrush('styles', 'show', 'mine', '--json')).json();
     expect(shown).toMatchObject({ style: { source: 'user', tuned: ['fast'] } });
+
+    expect((await livebrush('styles', 'add', painting('scream'), '--name', 'later')).code).toBe(0);
+    expect((await livebrush('styles', 'add', 'never', '--tuned', style)).code).not.toBe(0);
+    const later = await livebrush('styles', 'add', 'later', '--tuned', style, '--json');
+    expect(later.json()).toMatchObject({ tuned: { name: 'later', title: 'Later' } });
+    expect((await livebrush('styles', 'show', 'later')).stdout).toMatch(/tuned for +fast/);
+    expect((await livebrush('styles', 'remove', 'later')).code).toBe(0);
     expect((await livebrush('styles', 'remove', 'mine')).code).toBe(0);
   });
 
