@@ -135,7 +135,8 @@ export function readStyle(
   return { card, weights };
 }
 
-const MAX_STYLE_BYTES = 64e6;
+/** What no style file exceeds: one of base 16 takes 0.8 MB. */
+export const MAX_STYLE_BYTES = 64e6;
 
 /** @throws NotFound; BadInput as `readStyle`. */
 export const readStyleFile = async (

@@ -10,7 +10,15 @@ import type { MetaModel } from './model.js';
 import type { Places } from './models.js';
 import { readPicture, writePicture } from './picture.js';
 import type { Pixels } from './pixels.js';
-import { checkName, NAME, nameFrom, readStyleCard, readStyleFile, type Style } from './style.js';
+import {
+  checkName,
+  MAX_STYLE_BYTES,
+  NAME,
+  nameFrom,
+  readStyleCard,
+  readStyleFile,
+  type Style,
+} from './style.js';
 import { readWeights, type Weights } from './weights.js';
 
 /**
@@ -31,8 +39,6 @@ const PICTURE = 'picture.webp';
 const ABOUT = 'style.json';
 /** Longest side of a kept picture, in pixels: four times what MetaNet sees. */
 const KEPT_SIDE = 1024;
-
-const MAX_TUNED_BYTES = 64e6;
 
 const root = ({ home }: Home) => join(home, 'styles');
 
@@ -108,7 +114,7 @@ export async function tunedFor(name: string, places: Home = folders): Promise<st
 
 /** A tuned style, as its file holds it, with the name of the model that it is for. Whether it fits is seen when it is used. */
 async function readTuned(path: string): Promise<{ model: string; bytes: Uint8Array }> {
-  const bytes = await readWhole(path, MAX_TUNED_BYTES);
+  const bytes = await readWhole(path, MAX_STYLE_BYTES);
   const { model } = readStyleCard(readWeights(bytes, path).metadata, path);
   return { model, bytes };
 }
@@ -160,8 +166,8 @@ async function putInPlace(fresh: string, target: string, overwrite: boolean): Pr
 
 /**
  * Keeps a picture as a style.
- * @throws NotFound, BadInput (not a picture, too large; a tuned style of another model), Usage (no valid name), CannotWrite (the name is taken, the disk
- * refuses).
+ * @throws NotFound, BadInput (not a picture, too large; what was tuned is no style file), Usage (no valid name),
+ * CannotWrite (the name is taken, the disk refuses).
  */
 export async function addUserStyle(
   path: string,
