@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { folders } from '../config.js';
 import { LivebrushError } from '../errors.js';
 import type { Pixels } from '../models/pixels.js';
@@ -83,25 +84,31 @@ async function open(
     { Jobs },
     { Recordings },
     { Styles },
+    { Tunings },
     { Peers },
     { whipRoutes },
     { whepRoutes },
     control,
     { isLoopback },
     { loadWerift },
+    { findModel },
   ] = await Promise.all([
     import('../server/serve.js'),
     import('../server/jobs.js'),
     import('../server/recordings.js'),
     import('../server/styles.js'),
+    import('../server/tunings.js'),
     import('../server/peers.js'),
     import('../server/whip.js'),
     import('../server/whep.js'),
     import('../server/control.js'),
     import('../server/guard.js'),
     import('../server/peer-werift.js'),
+    import('../models/models.js'),
   ]);
   const { limits, paint, webrtc } = settings;
+  // Processes of their own work elsewhere, where a path from here leads nowhere.
+  const model = resolve(await findModel(paint.model));
   const places = foldersOf(settings, folders);
   const { auth, made } = authOf(settings);
   const { uploads, media, urls, metrics } = await files(settings, places);
@@ -126,11 +133,18 @@ async function open(
     ...{ maxPixels: limits.imagePixels, maxBytes: limits.imageBytes },
     busy: () => sessions.viewers > 0,
     onChange: (name) => sessions.restyle(name),
+    onTuned: (name) => void sessions.retune(name),
   });
+  const tunings = keep(
+    new Tunings({
+      ...{ styles, stream: (name) => sessions.find(name), folder: places.tunings },
+      ...{ most: limits.jobs, model },
+    }),
+  );
   const jobs = keep(
     new Jobs({
       ...{ media, uploads, folder: places.jobs, most: limits.jobs, isolated: await hasFfmpeg() },
-      ...{ model: paint.model, engine: studio.engine.name, style: paint.style },
+      ...{ model, engine: studio.engine.name, style: paint.style },
       checkStyle: (name) => styles.find(name),
     }),
   );
@@ -152,6 +166,7 @@ async function open(
       uploads,
       media,
       jobs,
+      tunings,
       recordings,
       urls,
       metrics,

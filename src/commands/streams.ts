@@ -201,6 +201,7 @@ export function foldersOf(settings: Settings, { home, cache }: { home: string; c
     recordings: settings.recordings.folder || join(home, 'recordings'),
     uploads: join(cache, 'uploads'),
     jobs: join(cache, 'jobs'),
+    tunings: join(cache, 'tunings'),
     pictures: join(cache, 'pictures'),
     // Of this process alone: two servers may serve streams of one name.
     hls: join(cache, `hls-${process.pid}`),

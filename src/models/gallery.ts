@@ -14,9 +14,12 @@ import { listPresets, type Preset } from './presets.js';
 import { NAME, nameFrom, readStyleFile, type Style, type StyleCard } from './style.js';
 import {
   type AddOptions,
+  addTuned,
   addUserStyle,
+  dropTuned,
   listUserStyles,
   removeUserStyle,
+  tunedFile,
   tunedWeights,
   userPicture,
 } from './user-styles.js';
@@ -189,6 +192,22 @@ export class Gallery implements AsyncDisposable {
   /** Forgets a style that was added. @throws NotFound */
   remove(name: string): Promise<void> {
     return removeUserStyle(name, this.#places);
+  }
+
+  /** The file of what a person's style was tuned to for this model, if it was. */
+  tunedFile(name: string): Promise<string | undefined> {
+    return tunedFile(name, this.#model.card.name, this.#places);
+  }
+
+  /** Keeps what a style that was added was tuned to for this model. @throws NotFound; BadInput when it does not fit */
+  async keepTuned(name: string, path: string): Promise<void> {
+    await readStyleFile(path, this.#model);
+    await addTuned(name, [path], this.#places);
+  }
+
+  /** @throws NotFound where it is not tuned for this model, CannotWrite */
+  dropTuned(name: string): Promise<void> {
+    return dropTuned(name, this.#model.card.name, this.#places);
   }
 
   /** @throws NotFound with the names there are. */

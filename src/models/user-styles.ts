@@ -112,6 +112,16 @@ export async function tunedFor(name: string, places: Home = folders): Promise<st
   return files.flatMap((file) => /^(.+)\.safetensors$/.exec(file)?.[1] ?? []).sort();
 }
 
+/** The file of what a person's style was tuned to for a model, if it was. */
+export async function tunedFile(
+  name: string,
+  model: string,
+  places: Home = folders,
+): Promise<string | undefined> {
+  const path = join(root(places), checkName(name), `${model}.safetensors`);
+  return (await tunedFor(name, places)).includes(model) ? path : undefined;
+}
+
 /** A tuned style, as its file holds it, with the name of the model that it is for. Whether it fits is seen when it is used. */
 async function readTuned(path: string): Promise<{ model: string; bytes: Uint8Array }> {
   const bytes = await readWhole(path, MAX_STYLE_BYTES);
@@ -139,6 +149,15 @@ export async function addTuned(
   for (const [model, bytes] of await allTuned(paths))
     await writeWhole(join(root(places), name, `${model}.safetensors`), bytes);
   return style;
+}
+
+/** Forgets what a person's style was tuned to for a model: it is as its picture makes it again. @throws NotFound, CannotWrite */
+export async function dropTuned(name: string, model: string, places: Home = folders): Promise<void> {
+  const path = await tunedFile(name, model, places);
+  if (path === undefined) throw new NotFound(`The style ${name} is not tuned for the model ${model}.`);
+  await rm(path, { force: true }).catch((cause: unknown) => {
+    throw new CannotWrite(`${path} cannot be removed (${codeOf(cause) ?? String(cause)}).`, { cause });
+  });
 }
 
 /** How a style of a person’s own is kept. */

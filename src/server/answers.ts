@@ -10,6 +10,7 @@ import {
   type ServerInfo,
   type StreamInfo,
   type StyleInfo,
+  type TuningInfo,
   type UploadInfo,
 } from './protocol.js';
 
@@ -94,6 +95,7 @@ export const styleInfo = z
     artist: text.optional(),
     year: text.optional(),
     source: z.enum(['preset', 'user']),
+    tuned: z.boolean().optional().describe('Of one’s own: whether it was tuned for the server’s model.'),
     picture: text.describe('URL of a small picture of the style.'),
     painted: text.describe('URL of a sample painted in it.'),
   })
@@ -131,6 +133,20 @@ export const jobInfo = z
     output: text.optional().describe('Where to fetch the result once it is done.'),
   })
   .openapi('Job') satisfies z.ZodType<JobInfo>;
+
+export const tuningInfo = z
+  .object({
+    id: text,
+    style: text,
+    stream: text.describe('Whose pictures are learnt on.'),
+    state: z.enum(['queued', 'running', 'done', 'failed', 'cancelled']),
+    step: count.describe('0 too while pictures are gathered.'),
+    steps: count,
+    left: count.optional().describe('Seconds that the rest will take.'),
+    created: text,
+    problem: text.optional(),
+  })
+  .openapi('Tuning') satisfies z.ZodType<TuningInfo>;
 
 export const recordingInfo = z
   .object({

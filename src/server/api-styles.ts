@@ -58,7 +58,10 @@ async function pictureOf(c: Ctx, maxBytes: number): Promise<{ bytes: Uint8Array 
 }
 
 /** Styles: what there is to paint with, and a person's own additions. */
-export function styleRoutes(app: App, { styles, settings }: Pick<Parts, 'styles' | 'settings'>): void {
+export function styleRoutes(
+  app: App,
+  { styles, tunings, settings }: Pick<Parts, 'styles' | 'tunings' | 'settings'>,
+): void {
   const { imageBytes, uploadsPerMinute, imageBytesPerHour } = settings.limits;
   const uploads = new Buckets({ perSecond: uploadsPerMinute / 60, burst: uploadsPerMinute });
   const bytes = new Buckets({ perSecond: imageBytesPerHour / 3600, burst: imageBytesPerHour });
@@ -115,6 +118,19 @@ export function styleRoutes(app: App, { styles, settings }: Pick<Parts, 'styles'
     },
     async (c, { params: { name } }) => {
       await styles.remove(name);
+      await tunings.forget(name);
+      return c.body(null, 204);
+    },
+  );
+  route(
+    app,
+    {
+      ...{ method: 'delete', path: '/api/styles/{name}/tuned', role: 'admin', tag, params },
+      summary: 'Forget what a style was tuned to',
+      answers: { 204: { description: 'It is as its picture makes it.' } },
+    },
+    async (c, { params: { name } }) => {
+      await styles.dropTuned(name);
       return c.body(null, 204);
     },
   );

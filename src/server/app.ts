@@ -10,6 +10,7 @@ import { jobRoutes, recordingRoutes, uploadRoutes } from './api-jobs.js';
 import { serverRoutes } from './api-server.js';
 import { streamRoutes } from './api-streams.js';
 import { styleRoutes } from './api-styles.js';
+import { tuningRoutes } from './api-tunings.js';
 import { guarded, limited, watched } from './entry.js';
 import { answerFailure } from './failures.js';
 import { reachOf } from './guard.js';
@@ -107,6 +108,7 @@ export function createApp(parts: Parts): App {
   streamRoutes(app, parts);
   controlRoute(app, parts);
   styleRoutes(app, parts);
+  tuningRoutes(app, parts);
   uploadRoutes(app, parts);
   jobRoutes(app, parts);
   recordingRoutes(app, parts);

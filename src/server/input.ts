@@ -101,6 +101,11 @@ export class Input implements AsyncDisposable {
     return (this.#publisher?.source ?? this.#source)?.info.decodeMs;
   }
 
+  /** Whether the card is what is shown. */
+  get resting(): boolean {
+    return this.#card !== undefined;
+  }
+
   /** Frames from now on, the newest one at once. */
   tap(): Tap {
     const tap = this.#frames.tap({ primed: true });

@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadInput, Conflict, LivebrushError, NotFound, Overloaded } from '../errors.js';
-import { log } from '../log.js';
+import { BadInput, Conflict, LivebrushError } from '../errors.js';
 import { NAME } from '../models/style.js';
 import { readCues, stylesOf } from '../pipeline/cues.js';
 import type { MediaFile, MediaFiles } from './media-files.js';
 import type { JobInfo, JobRequest, Share } from './protocol.js';
+import { Queue, type Task } from './queue.js';
 import { type Step, type Transcode, transcodeApart } from './transcoder.js';
 import type { Uploads } from './uploads.js';
 
@@ -29,26 +28,15 @@ export interface JobsOptions {
   readonly transcode?: Transcode;
 }
 
-/** Jobs that are over and remembered, with their results. */
-const REMEMBERED = 20;
-const ID = /^job-[0-9a-f]{24}$/;
-
-type State = JobInfo['state'];
-
-interface Job {
-  readonly id: string;
+interface Job extends Task {
   readonly request: JobRequest;
   readonly file: MediaFile;
   readonly shares: readonly Share[];
   readonly output: string;
-  readonly created: string;
-  readonly stop: AbortController;
   readonly hold: Disposable;
-  state: State;
   frames: number;
   total: number | undefined;
   fps: number;
-  problem: string | undefined;
 }
 
 /** A job's result. */
@@ -60,111 +48,61 @@ export interface JobOutput {
 
 const types = { mp4: 'video/mp4', mkv: 'video/x-matroska', webm: 'video/webm' } as const;
 
-const over = ({ state }: Job) => state === 'done' || state === 'failed' || state === 'cancelled';
-
 /** Transcodes, one at a time in the order they came, each in a process of its own. */
 export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
-  readonly #jobs = new Map<string, Job>();
-  #running: Promise<void> | undefined;
-  #closed = false;
+  readonly #queue: Queue<Job>;
 
   constructor(options: JobsOptions) {
     this.#options = options;
+    this.#queue = new Queue<Job>({
+      ...{ prefix: 'job', what: 'transcodes', most: options.most, problemOf },
+      run: (job) => this.#transcode(job),
+      over: async (job, state) => {
+        job.fps = 0;
+        job.hold[Symbol.dispose]();
+        if (state !== 'done') await rm(job.output, { force: true });
+      },
+      forgotten: ({ output }) => rm(output, { force: true }),
+    });
   }
 
+  /** The newest first. */
   list(): JobInfo[] {
-    return [...this.#jobs.values()].map(infoOf).reverse();
+    return this.#queue.all.map(infoOf).reverse();
   }
 
   /** @throws NotFound */
   get(id: string): JobInfo {
-    return infoOf(this.#find(id));
+    return infoOf(this.#queue.find(id));
   }
 
   /** @throws NotFound (video, style), BadInput (cues), Overloaded (too many wait). */
   async start(request: JobRequest): Promise<JobInfo> {
-    const file = await this.#options.media.find(request.input);
-    const shares = sharesOf(request, this.#options.style);
-    for (const name of new Set([...shares.map(({ style }) => style), ...cueStyles(request)]))
-      await this.#options.checkStyle(name);
-    const waiting = [...this.#jobs.values()].filter((job) => !over(job)).length;
-    if (this.#closed || waiting >= this.#options.most)
-      throw new Overloaded(`${waiting} transcodes run or wait already.`, { retryAfterS: 30 });
-    await mkdir(this.#options.folder, { recursive: true });
-    const id = `job-${randomBytes(12).toString('hex')}`;
-    const job: Job = {
-      ...{ id, request, file, shares, created: new Date().toISOString(), stop: new AbortController() },
-      ...{ output: join(this.#options.folder, `${id}.${request.container}`) },
-      ...{ hold: this.#options.uploads.hold(request.input), state: 'queued', frames: 0, fps: 0 },
-      ...{ total: undefined, problem: undefined },
-    };
-    this.#jobs.set(id, job);
-    this.#running ??= this.#work().finally(() => {
-      this.#running = undefined;
-    });
+    const { folder, uploads, media, style, checkStyle } = this.#options;
+    const file = await media.find(request.input);
+    const shares = sharesOf(request, style);
+    for (const name of new Set([...shares.map((share) => share.style), ...cueStyles(request)]))
+      await checkStyle(name);
+    await mkdir(folder, { recursive: true });
+    const job = this.#queue.add((task) => ({
+      ...{ ...task, request, file, shares, hold: uploads.hold(request.input) },
+      ...{ output: join(folder, `${task.id}.${request.container}`), frames: 0, fps: 0, total: undefined },
+    }));
     return infoOf(job);
   }
 
   /** Ends a job that runs or waits; forgets one that is over, with its result. @throws NotFound */
   async cancel(id: string): Promise<JobInfo> {
-    const job = this.#find(id);
-    if (over(job)) await this.#forget(job);
-    else {
-      job.stop.abort();
-      if (job.state === 'queued') this.#end(job, 'cancelled');
-    }
-    return infoOf(job);
+    return infoOf(await this.#queue.cancel(id));
   }
 
   /** @throws NotFound; Conflict while it is not done. */
   output(id: string): JobOutput {
-    const { state, output, request, file, shares } = this.#find(id);
+    const { state, output, request, file, shares } = this.#queue.find(id);
     if (state !== 'done') throw new Conflict(`The job is ${state}: there is no result to fetch.`);
     const name = `${file.name.replace(/\.[^.]*$/, '')}-${shares[0]?.style ?? 'painted'}.${request.container}`;
     return { path: output, name, type: types[request.container] };
-  }
-
-  #find(id: string): Job {
-    const job = ID.test(id) ? this.#jobs.get(id) : undefined;
-    if (!job) throw new NotFound(`There is no job ${JSON.stringify(id.slice(0, 80))}.`);
-    return job;
-  }
-
-  #end(job: Job, state: State, problem?: string): void {
-    job.state = state;
-    job.problem = problem;
-    job.fps = 0;
-    job.hold[Symbol.dispose]();
-  }
-
-  async #work(): Promise<void> {
-    for (let job = this.#next(); job; job = this.#next()) {
-      await this.#run(job);
-      const done = [...this.#jobs.values()].filter(over);
-      for (const old of done.slice(0, Math.max(0, done.length - REMEMBERED))) await this.#forget(old);
-    }
-  }
-
-  #next(): Job | undefined {
-    return this.#closed ? undefined : [...this.#jobs.values()].find(({ state }) => state === 'queued');
-  }
-
-  async #run(job: Job): Promise<void> {
-    job.state = 'running';
-    const { signal } = job.stop;
-    const problem = await this.#transcode(job).then(
-      () => undefined,
-      (error: unknown) => {
-        if (!signal.aborted && !(error instanceof LivebrushError))
-          log.error({ err: error, job: job.id }, 'a job failed');
-        return problemOf(error, job);
-      },
-    );
-    if (problem === undefined) return this.#end(job, 'done');
-    await rm(job.output, { force: true });
-    if (signal.aborted) this.#end(job, 'cancelled');
-    else this.#end(job, 'failed', problem);
   }
 
   async #transcode(job: Job): Promise<void> {
@@ -199,16 +137,9 @@ export class Jobs implements AsyncDisposable {
     ];
   }
 
-  async #forget(job: Job): Promise<void> {
-    this.#jobs.delete(job.id);
-    await rm(job.output, { force: true });
-  }
-
   /** Ends what runs and removes what was left of it. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    for (const job of this.#jobs.values()) if (!over(job)) await this.cancel(job.id);
-    await this.#running;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#queue[Symbol.asyncDispose]();
   }
 }
 

@@ -27,6 +27,13 @@ export class Palette {
     this.#stale.add(name);
   }
 
+  /** A style is painted in another way: who paints with it sees that as soon as it is ready. @throws as `ready` */
+  async renew(name: string): Promise<void> {
+    if (!this.#weights.has(name)) return;
+    this.forget(name);
+    await this.ready([name]);
+  }
+
   /** Whether all styles of a mood were made ready. */
   has({ mix }: Mood): boolean {
     return [...mix.keys()].every((name) => this.#weights.has(name));

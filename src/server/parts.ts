@@ -21,6 +21,7 @@ import type {
 import type { Recordings } from './recordings.js';
 import type { Settings } from './settings.js';
 import type { Styles } from './styles.js';
+import type { Tunings } from './tunings.js';
 import type { Uploads } from './uploads.js';
 import type { UrlRules } from './urls.js';
 
@@ -94,6 +95,7 @@ export interface Parts {
   readonly uploads: Uploads;
   readonly media: MediaFiles;
   readonly jobs: Jobs;
+  readonly tunings: Tunings;
   readonly recordings: Recordings;
   readonly urls: UrlRules;
   readonly metrics: Metrics;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 export type * from './training-protocol.js';
+export * from './tuning-protocol.js';
 
 /**
  * Everything that passes between the server and its clients, as zod schemas: the control socket and the REST API.
@@ -277,6 +278,8 @@ export interface StyleInfo {
   readonly artist?: string;
   readonly year?: string;
   readonly source: 'preset' | 'user';
+  /** Of one's own: whether it was tuned for the server's model. */
+  readonly tuned?: boolean;
   /** URL of a small picture of the style, and of a sample painted in it. */
   readonly picture: string;
   readonly painted: string;

@@ -3,6 +3,7 @@ import { Overloaded } from '../errors.js';
 import { log } from '../log.js';
 import type { Pixels } from '../models/pixels.js';
 import type { Cue } from '../pipeline/cues.js';
+import type { Frame } from '../pipeline/frame.js';
 import type { LiveCodec, LiveSource } from '../pipeline/live.js';
 import { liveNow } from '../pipeline/live.js';
 import type { Mood } from '../pipeline/look.js';
@@ -212,6 +213,15 @@ export class Session implements AsyncDisposable {
   async snapshot(): Promise<Pixels | undefined> {
     using painting = this.#branches.painting?.painted.last() ?? this.#input.last();
     return painting && { data: painting.data.slice(), width: painting.width, height: painting.height };
+  }
+
+  /** What comes in from now on, unpainted and without the card; each frame is the caller's. */
+  async *incoming(signal: AbortSignal): AsyncGenerator<Frame, void> {
+    await using tap = this.#input.tap();
+    for await (const one of tap.frames(signal)) {
+      if (this.#input.resting) one[Symbol.dispose]();
+      else yield one;
+    }
   }
 
   /** Calls `listen` with what happens, until disposed. */

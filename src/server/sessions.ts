@@ -1,4 +1,5 @@
 import { LivebrushError, NotFound, Overloaded, Usage } from '../errors.js';
+import { log } from '../log.js';
 import { STREAM_NAME } from './protocol.js';
 import { Session, type SessionParts } from './session.js';
 
@@ -86,6 +87,15 @@ export class Sessions implements AsyncDisposable {
   /** A style was added, replaced or removed: everyone hears of it. */
   restyle(name: string): void {
     for (const { palette } of this.#parts.branch.tiers) palette.forget(name);
+    for (const session of this.#sessions.values()) session.restyled();
+  }
+
+  /** A style was tuned: whoever paints with it sees it, and everyone hears of it. */
+  async retune(name: string): Promise<void> {
+    for (const { palette } of this.#parts.branch.tiers)
+      await palette
+        .renew(name)
+        .catch((error: unknown) => log.warn({ err: error, name }, 'a style is not renewed'));
     for (const session of this.#sessions.values()) session.restyled();
   }
 

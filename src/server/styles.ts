@@ -33,6 +33,8 @@ export interface StylesOptions {
   readonly busy?: () => boolean;
   /** A style was added, replaced or removed. */
   readonly onChange?: (name: string) => void;
+  /** A style is the same picture, painted in another way from now on. */
+  readonly onTuned?: (name: string) => void;
 }
 
 /** What a person says of a new style. */
@@ -63,7 +65,7 @@ export class Styles {
   }
 
   async list(): Promise<StyleInfo[]> {
-    return (await this.#options.gallery.list()).map(infoOf);
+    return Promise.all((await this.#options.gallery.list()).map((style) => this.#infoOf(style)));
   }
 
   /** @throws NotFound with the names there are. */
@@ -105,7 +107,47 @@ export class Styles {
       throw error;
     });
     onChange?.(chosen);
-    return infoOf(await this.find(chosen));
+    return this.#infoOf(await this.find(chosen));
+  }
+
+  async #infoOf({ name, title, artist, year, source }: StyleEntry): Promise<StyleInfo> {
+    const own = source === 'user';
+    const tuned = own ? await this.#options.gallery.tunedFile(name) : undefined;
+    // Another address for another sample, so that no browser shows the one before.
+    const version = tuned === undefined ? '' : `?tuned=${(await stamp(tuned)).slice(0, 8)}`;
+    return {
+      ...{ name, title },
+      ...(artist ? { artist } : {}),
+      ...(year ? { year } : {}),
+      source: own ? 'user' : 'preset',
+      ...(own ? { tuned: tuned !== undefined } : {}),
+      picture: `/api/styles/${name}/picture`,
+      painted: `/api/styles/${name}/painted${version}`,
+    };
+  }
+
+  /** Whether a style may be tuned. @throws NotFound; Conflict for one that is not a person's own. */
+  async checkTunable(name: string): Promise<void> {
+    const { source, models } = await this.find(name);
+    if (source === 'model')
+      throw new Conflict(`${name} is part of the model ${[...models].join()}, which takes no other.`);
+    if (source !== 'user')
+      throw new Conflict(`${name} ships with Livebrush and is tuned already.`, {
+        hint: 'Add its picture as a style of your own to tune it anew.',
+      });
+  }
+
+  /** Keeps what a style of one's own was tuned to: who paints with it sees it at once. @throws NotFound, BadInput */
+  async keepTuned(name: string, path: string): Promise<void> {
+    await this.#options.gallery.keepTuned(name, path);
+    this.#options.onTuned?.(name);
+  }
+
+  /** Makes a style of one's own what its picture makes of it again. @throws NotFound, CannotWrite */
+  async dropTuned(name: string): Promise<void> {
+    await this.checkTunable(name);
+    await this.#options.gallery.dropTuned(name);
+    this.#options.onTuned?.(name);
   }
 
   /** @throws NotFound; Conflict for a preset, which stays. */
@@ -135,7 +177,8 @@ export class Styles {
     const { picture, source } = await this.find(name);
     if (source === 'preset' && picture) return picture;
     const { modelId, busy } = this.#options;
-    const key = `painted-${modelId.slice(0, 16)}-${picture ? await stamp(picture) : name}`;
+    const tuned = source === 'user' ? await this.#options.gallery.tunedFile(name) : undefined;
+    const key = `painted-${modelId.slice(0, 16)}-${picture ? await stamp(tuned ?? picture) : name}`;
     return this.#made(key, () =>
       this.#painting.take(async () => {
         const { weights } = await this.#options.gallery.resolve(name);
@@ -202,13 +245,3 @@ async function stamp(path: string): Promise<string> {
   const { mtimeMs, size } = await stat(path);
   return createHash('sha256').update(`${path}\0${mtimeMs}\0${size}`).digest('hex').slice(0, 24);
 }
-
-const infoOf = ({ name, title, artist, year, source }: StyleEntry): StyleInfo => ({
-  name,
-  title,
-  ...(artist ? { artist } : {}),
-  ...(year ? { year } : {}),
-  source: source === 'user' ? 'user' : 'preset',
-  picture: `/api/styles/${name}/picture`,
-  painted: `/api/styles/${name}/painted`,
-});

@@ -295,6 +295,20 @@ describe('styles that a person adds', () => {
     expect((await gallery.resolve('mine')).from).toBe('made');
   });
 
+  it('take what they were tuned to later, and can do without it again', async () => {
+    await gallery.add(picture, 'mine');
+    expect(await gallery.tunedFile('mine')).toBeUndefined();
+    expect(await failure(gallery.dropTuned('mine'))).toBeInstanceOf(NotFound);
+    await gallery.keepTuned('mine', join(places.models, 'tiny', 'wave.safetensors'));
+    expect(await gallery.tunedFile('mine')).toBe(join(places.home, 'styles', 'mine', 'tiny.safetensors'));
+    expect((await gallery.resolve('mine')).from).toBe('file');
+    await gallery.dropTuned('mine');
+    expect((await gallery.resolve('mine')).from).toBe('made');
+    expect(await failure(gallery.keepTuned('mine', picture))).toBeInstanceOf(BadInput);
+    const none = gallery.keepTuned('none', join(places.models, 'tiny', 'wave.safetensors'));
+    expect(await failure(none)).toBeInstanceOf(NotFound);
+  });
+
   it('refuse what was tuned to nothing, and two for one model', async () => {
     const file = join(places.models, 'tiny', 'wave.safetensors');
     const failed = await failure(gallery.add(picture, 'mine', { tuned: [file, file] }));

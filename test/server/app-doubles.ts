@@ -14,6 +14,7 @@ import type { Change, StreamInfo, StreamSettings } from '../../src/server/protoc
 import { Recordings } from '../../src/server/recordings.js';
 import { type SettingsInput, settings as schema } from '../../src/server/settings.js';
 import type { Styles } from '../../src/server/styles.js';
+import { Tunings, type TuningsOptions } from '../../src/server/tunings.js';
 import { Uploads } from '../../src/server/uploads.js';
 import { UrlRules } from '../../src/server/urls.js';
 
@@ -99,6 +100,7 @@ export interface Doubles {
   readonly closed?: boolean;
   readonly over?: Omit<Partial<Parts>, 'sessions'>;
   readonly jobs?: Partial<JobsOptions>;
+  readonly tunings?: Partial<TuningsOptions>;
   readonly place?: string;
 }
 
@@ -112,6 +114,9 @@ const fakeStyles = {
   remove: noStyle,
   picture: noStyle,
   painted: noStyle,
+  checkTunable: noStyle,
+  keepTuned: noStyle,
+  dropTuned: noStyle,
 };
 
 /** The parts of a server whose streams are fakes. */
@@ -120,6 +125,7 @@ export function doubles({
   closed = false,
   over = {},
   jobs = {},
+  tunings = {},
   place = '',
 }: Doubles = {}) {
   const settings = schema.parse(given);
@@ -140,6 +146,16 @@ export function doubles({
       ...{ media, uploads, folder: join(place, 'jobs'), most: 3, model: 'tiny', engine: 'identity' },
       ...{ style: 'wave', isolated: true, checkStyle: async () => {}, transcode: async () => {} },
       ...jobs,
+    }),
+    tunings: new Tunings({
+      ...{
+        styles: fakeStyles,
+        stream: () => undefined,
+        folder: join(place, 'tunings'),
+        most: 3,
+        model: 'tiny',
+      },
+      ...{ tune: async () => {}, ...tunings },
     }),
     recordings: new Recordings(join(place, 'recordings'), () => []),
     urls: new UrlRules(settings.urls),

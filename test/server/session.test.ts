@@ -39,6 +39,34 @@ async function seen(viewer: FakeViewer): Promise<number> {
 
 afterEach(() => expect(framesAlive()).toBe(0));
 
+describe('what comes into a session', () => {
+  it('is given unpainted to who wants to see it, without the card', async () => {
+    const { session } = await openSession({ card: () => new FakeCard() });
+    const seen: number[] = [];
+    const stop = new AbortController();
+    const looking = (async () => {
+      for await (const one of session.incoming(stop.signal)) {
+        using frame = one;
+        seen.push(frame.data[0]!);
+      }
+    })();
+    await sleep(100);
+    expect(seen).toEqual([]);
+    const source = new FakeSource();
+    session.publish(source);
+    await until(async () => {
+      source.show(100);
+      await sleep(20);
+      return seen.length > 2;
+    }, 'pictures');
+    // One picture of the card may have been on its way.
+    expect(seen.at(-1)).toBe(100);
+    stop.abort();
+    await looking;
+    await session[Symbol.asyncDispose]();
+  });
+});
+
 describe('a session', () => {
   it('paints what is published, for viewers who share one encoder', async () => {
     const { session } = await openSession();
@@ -311,5 +339,40 @@ describe('the sessions', () => {
     await sessions.close('other');
     expect(sessions.find('other')).toBeUndefined();
     await expect(sessions.close('other')).rejects.toThrow(NotFound);
+  });
+
+  it('paint at once with what a style was tuned to, and say so; styles that nobody has used stay unmade', async () => {
+    let brighter = 10;
+    const made: string[] = [];
+    const palette = new Palette(async (name) => {
+      made.push(name);
+      return adding(brighter);
+    });
+    const { parts: whole } = parts();
+    const tiers = [{ ...whole.branch.tiers[0], palette }] as const;
+    await palette.ready(['p10']);
+    await using sessions = new Sessions(
+      { ...whole, branch: { ...whole.branch, tiers } },
+      { streams: 2, viewers: 1 },
+    );
+    const session = sessions.open('stage');
+    const heard: ServerMessage[] = [];
+    session.on((message) => heard.push(message));
+    const source = new FakeSource();
+    session.publish(source);
+    const viewer = new FakeViewer();
+    using _seat = await session.watch('h264', viewer);
+    const look = async () => {
+      const time = source.show(100);
+      await until(() => viewer.pictures.at(-1)?.timestamp === time, 'a picture');
+      return (await session.snapshot())!.data[0];
+    };
+    expect(await look()).toBe(110);
+    brighter = 50;
+    await sessions.retune('p10');
+    await sessions.retune('never-used');
+    expect(await look()).toBe(150);
+    expect(made).toEqual(['p10', 'p10']);
+    expect(heard).toContainEqual({ type: 'styles' });
   });
 });

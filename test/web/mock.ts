@@ -15,6 +15,7 @@ import type {
   Stats,
   StreamInfo,
   StyleInfo,
+  TuningInfo,
 } from '../../src/server/protocol.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -37,6 +38,11 @@ const styles: StyleInfo[] = presets.map(({ name, title, artist, year }) => ({
   picture: `/api/styles/${name}/picture`,
   painted: `/api/styles/${name}/painted`,
 }));
+
+styles.push({
+  ...{ name: 'mine', title: 'My wall', source: 'user', tuned: false },
+  ...{ picture: '/api/styles/wave/picture', painted: '/api/styles/wave/painted' },
+});
 
 const info: ServerInfo = {
   version: '0.2.0',
@@ -100,6 +106,9 @@ export class Mock {
   readonly #sockets = new WebSocketServer({ server: this.#server });
   #frame = 1200;
   #outputs: OutputInfo[] = [];
+  #tunings: TuningInfo[] = [];
+  /** Steps of a tuning that is under way; so many as it has end it. */
+  tunedSteps = 0;
   #look: LookState = {
     mix: [{ style: 'wave', weight: 1 }],
     strength: 0.85,
@@ -229,6 +238,24 @@ export class Mock {
       return method === 'POST' ? [201, RECORDING] : [204];
     }
     if (name === 'streams' && stream) return [200, this.#stream()];
+    if (name === 'tunings' && method === 'POST') {
+      const began = {
+        id: 't1',
+        style: 'mine',
+        stream: 'main',
+        state: 'running',
+        step: 0,
+        steps: 90,
+      } as const;
+      this.#tunings = [{ ...began, created: '2026-03-01T20:00:00Z' }];
+      return [202, this.#tunings[0]];
+    }
+    if (name === 'tunings' && method === 'DELETE') this.#tunings = [];
+    const tunings = this.#tunings.map((tuning) => ({
+      ...{ ...tuning, step: this.tunedSteps, left: 65 },
+      state: this.tunedSteps < tuning.steps ? 'running' : 'done',
+    }));
+    if (name === 'tunings') return [200, { tunings }];
     const lists: Record<string, unknown> = { styles, streams: [this.#stream()], recordings, jobs };
     return lists[name] ? [200, { [name]: lists[name] }] : [204];
   }

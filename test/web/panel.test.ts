@@ -146,6 +146,24 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('tunes a style of one’s own, shows how far it is, and says when it is done', async () => {
+    const page = await open(1440);
+    const card = page.locator('.style-card', { hasText: 'My wall' });
+    await card.getByRole('button', { name: 'Tune the style My wall' }).click();
+    const dialog = page.getByRole('dialog', { name: 'Tune the style My wall' });
+    expect(await violations(page)).toEqual([]);
+    await dialog.getByRole('button', { name: 'Tune', exact: true }).click();
+    await dialog.getByText('looks at the stream').waitFor();
+    mock.tunedSteps = 30;
+    await dialog.getByText('step 30 of 90 · 1:05 left').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => card.getByRole('progressbar').getAttribute('value')).toBe('30');
+    mock.tunedSteps = 90;
+    await page.getByText('Tuned: My wall').waitFor();
+    await card.getByRole('progressbar').waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+
   it('mixes styles on the pad, by hand and by keys, in few messages', async () => {
     const page = await open(1440);
     for (const name of ['wave', 'scream', 'udnie'])

@@ -154,16 +154,16 @@ export const downloadCues = (): Promise<unknown> =>
   });
 
 /** Makes a style of a picture and uses it. */
-export async function addStyle(picture: Blob, title: string): Promise<boolean> {
+export async function addStyle(picture: Blob, title: string): Promise<string | undefined> {
   const style = await attempt(async () => {
     const most = state.info.value?.limits.imageBytes ?? 20e6;
     return api.addStyle(await smallPicture(picture, most), title);
   });
-  if (!style) return false;
+  if (!style) return undefined;
   await refreshStyles();
   pickStyle(style.name);
   say('good', t('toast.styleAdded', { name: style.title }));
-  return true;
+  return style.name;
 }
 
 export function fullscreen(): void {

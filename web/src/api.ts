@@ -6,6 +6,7 @@ import type {
   ServerInfo,
   StreamInfo,
   StyleInfo,
+  TuningInfo,
   UploadInfo,
 } from '../../src/server/protocol.js';
 import { problemOf } from './problem.js';
@@ -22,6 +23,12 @@ export type InputWish =
   | Exclude<InputRequest, { kind: 'file' | 'url' }>
   | { kind: 'file'; file: string; loop?: boolean }
   | { kind: 'url'; url: string; listen?: boolean };
+
+export interface TuningWish {
+  style: string;
+  stream?: string;
+  steps?: number;
+}
 
 export interface JobWish {
   input: string;
@@ -68,6 +75,11 @@ export const api = {
     ).json() as Promise<StyleInfo>;
   },
   removeStyle: (name: string) => send<void>('DELETE', `/api/styles/${enc(name)}`),
+  tunings: async () => list(await read<readonly TuningInfo[]>('/api/tunings')),
+  tune: (tuning: TuningWish) => send<TuningInfo>('POST', '/api/tunings', tuning),
+  stopTuning: (id: string) => send<TuningInfo>('DELETE', `/api/tunings/${enc(id)}`),
+  /** Makes a style what its picture makes of it again. */
+  untune: (name: string) => send<void>('DELETE', `/api/styles/${enc(name)}/tuned`),
   streams: async () => list(await read<readonly StreamInfo[]>('/api/streams')),
   stream: (name: string) => read<StreamInfo>(stream(name)),
   /** Makes a stream, if there is none of the name. */

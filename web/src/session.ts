@@ -11,6 +11,7 @@ import { state } from './state.js';
 import { keep, kept } from './storage.js';
 import { attempt, complain, say, wordsOf } from './toast.js';
 import { token } from './token.js';
+import { followTunings } from './tune.js';
 import { Viewer } from './whep.js';
 
 let control: Control | undefined;
@@ -46,6 +47,7 @@ export async function start(): Promise<void> {
       state.streams.value = streams;
       state.styles.value = styles;
       openStream(state.streamName.value || firstStream(streams));
+      void followTunings();
       return;
     } catch (thrown) {
       const problem = asProblem(thrown);

@@ -5,6 +5,7 @@ import type {
   Stats,
   StreamInfo,
   StyleInfo,
+  TuningInfo,
 } from '../../src/server/protocol.js';
 import { Cell } from './cell.js';
 import type { Link } from './control.js';
@@ -33,7 +34,7 @@ export interface Toast {
 }
 
 export type Tab = 'mix' | 'cycle' | 'cues' | 'share' | 'recordings' | 'numbers' | 'videos';
-export type OpenDialog = 'source' | 'token' | 'sheet' | 'style' | undefined;
+export type OpenDialog = 'source' | 'token' | 'sheet' | 'style' | 'tune' | undefined;
 
 /** The styles on the mix pad and their weights, in the same order. */
 export interface MixPad {
@@ -83,6 +84,10 @@ export const state = {
   stats: new Cell<Stats | undefined>(undefined),
   moments: new Cell<readonly Moment[]>([]),
   styles: new Cell<readonly StyleInfo[]>([]),
+  /** The newest first. */
+  tunings: new Cell<readonly TuningInfo[]>([]),
+  /** Name of the style that the tuning dialog is about. */
+  tuned: new Cell<string | undefined>(undefined),
   link: new Cell<Link>('connecting'),
   watch: new Cell<WatchState>('connecting'),
   watchProblem: new Cell<Problem | undefined>(undefined),

@@ -11,7 +11,7 @@ export const courseFields = {
   /** Photos per step. */
   batch: z.number().int().min(1).max(64).default(4),
   seed: z.number().int().min(0).default(1),
-  /** Share of the pictures, chosen by a hash of their names, that is never trained on. */
+  /** Share of the pictures, chosen by a hash of their names, that is never trained on; 0 for few pictures of one style. */
   holdout: z.number().min(0).max(0.9).default(0.1),
 
   styleLayers: z.array(layer).min(1).default(['relu1_1', 'relu2_1', 'relu3_1', 'relu4_1']),

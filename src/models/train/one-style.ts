@@ -95,8 +95,10 @@ export async function trainOneStyle(
 ): Promise<TrainResult> {
   const { size, styleSize, evaluatePairs, sheetSide, pool } = options;
   const photos = await openPhotos(files, options, 'train');
+  // Where nothing is held out, how far it has come is seen on what it learns from.
+  const unseen = options.holdout > 0 ? await openPhotos(files, options, 'held-out') : photos;
   const specimens = {
-    content: await spread(await openPhotos(files, options, 'held-out'), Math.max(evaluatePairs, sheetSide)),
+    content: await spread(unseen, Math.max(evaluatePairs, sheetSide)),
     style: [await paintingCrop(painting, size)],
   };
   const data = { content: photos.fingerprint, style: `${printOf(painting)}${frozenId}` };

@@ -16,8 +16,12 @@ import { StyleDialog } from './style-dialog.js';
 import { Banner, Toasts } from './toasts.js';
 import { TokenDialog } from './token-dialog.js';
 import { Toolbar } from './toolbar.js';
+import { TuneDialog } from './tune-dialog.js';
 
-const DIALOGS = { source: SourceDialog, token: TokenDialog, sheet: SheetDialog, style: StyleDialog };
+const DIALOGS = {
+  ...{ source: SourceDialog, token: TokenDialog, sheet: SheetDialog },
+  ...{ style: StyleDialog, tune: TuneDialog },
+};
 
 function pressed(event: KeyboardEvent) {
   if (takenBy(event.target as Element | null, event.key)) return;

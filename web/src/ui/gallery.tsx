@@ -7,6 +7,7 @@ import { percent, t } from '../i18n/index.js';
 import { refreshStyles } from '../session.js';
 import { state } from '../state.js';
 import { attempt } from '../toast.js';
+import { isActive, tuningOf } from '../tune.js';
 import { Icon } from './icon.js';
 import { Learn } from './learn.js';
 import { Picture } from './picture.js';
@@ -30,6 +31,32 @@ async function remove(style: StyleInfo) {
   if (!confirm(t('style.removeSure', { name: style.title }))) return;
   await attempt(() => api.removeStyle(style.name));
   await refreshStyles();
+}
+
+function Tune({ style }: { style: StyleInfo }) {
+  const label = t(style.tuned ? 'tune.tuned' : 'tune.title', { name: style.title });
+  return (
+    <button
+      type="button"
+      class={`mini ${style.tuned ? 'on' : ''}`}
+      aria-label={label}
+      title={label}
+      onClick={() => {
+        state.tuned.value = style.name;
+        state.dialog.value = 'tune';
+      }}
+    >
+      <Icon name="wand" />
+    </button>
+  );
+}
+
+/** How far the tuning of a style has come, while it runs. */
+function Tuning({ style }: { style: StyleInfo }) {
+  const tuning = tuningOf(useCell(state.tunings), style.name);
+  if (!tuning || !isActive(tuning)) return null;
+  const { step, steps } = tuning;
+  return <progress class="style-tuning" aria-label={t('tune.label')} value={step || undefined} max={steps} />;
 }
 
 function Card({ style, index }: { style: StyleInfo; index: number }) {
@@ -57,6 +84,7 @@ function Card({ style, index }: { style: StyleInfo; index: number }) {
         </span>
         {by && <span class="sr">{by}</span>}
       </button>
+      {style.source === 'user' && <Tuning style={style} />}
       {index < KEYED && <kbd class="style-key">{index + 1}</kbd>}
       {share > 0 && mix.length > 1 && <span class="style-share">{percent(share)}</span>}
       <span class="style-tools">
@@ -85,6 +113,7 @@ function Card({ style, index }: { style: StyleInfo; index: number }) {
         >
           <Icon name={onPad ? 'check' : 'plus'} />
         </button>
+        {style.source === 'user' && <Tune style={style} />}
       </span>
     </li>
   );

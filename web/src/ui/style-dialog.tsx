@@ -5,6 +5,7 @@ import { useCell } from '../cell.js';
 import { t } from '../i18n/index.js';
 import { state } from '../state.js';
 import { attempt } from '../toast.js';
+import { STEPS, tune } from '../tune.js';
 import { Dialog } from './dialog.js';
 import { Icon } from './icon.js';
 
@@ -67,6 +68,7 @@ export function StyleDialog() {
   const [title, setTitle] = useState('');
   const [shooting, setShooting] = useState(false);
   const [busy, setBusy] = useState(false);
+  const [tuning, setTuning] = useState(false);
   useEffect(() => {
     if (dropped) setPicture(dropped);
   }, [dropped]);
@@ -79,7 +81,9 @@ export function StyleDialog() {
     setBusy(true);
     const added = await addStyle(picture, name);
     setBusy(false);
-    if (added) close();
+    if (added === undefined) return;
+    close();
+    if (tuning) await tune(added, STEPS.usual);
   };
   return (
     <Dialog title={t('style.add')} onClose={close}>
@@ -118,6 +122,14 @@ export function StyleDialog() {
           placeholder={picture ? name : ''}
           onInput={(event) => setTitle(event.currentTarget.value)}
         />
+      </label>
+      <label class="check">
+        <input
+          type="checkbox"
+          checked={tuning}
+          onChange={(event) => setTuning(event.currentTarget.checked)}
+        />
+        {t('tune.too')}
       </label>
       <div class="row end">
         {picture && (
