@@ -3,6 +3,7 @@ import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import { gather } from './options.js';
 import { nameOf, number, type TrainGiven, withCard, withTraining } from './train-options.js';
+import { photosOf } from './train-videos.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given extends TrainGiven {
@@ -33,12 +34,13 @@ async function trainMetaCommand(given: Given, signal: AbortSignal): Promise<void
   const name = nameOf(given);
   // A recipe that sees styles with VGG-16 judges with it too.
   const loss = given.loss ?? (options.encoder === 'own' ? defaultLoss() : ['vgg16']);
+  const content = await photosOf(given.content, given.out, signal);
   const backend = await useBackend(given.backend);
   tell(`Training on ${backend}: ${options.steps} steps of ${options.batch} pictures, ${options.size} px.`);
   await using _page = await serveIfAsked(given.out, given.serve);
   const result = await trainMeta(
     {
-      ...{ content: given.content, style: given.style, loss, out: given.out },
+      ...{ content, style: given.style, loss, out: given.out },
       ...{ name, data: given.data, licence: given.licence, from: given.from, encoder: given.encoder },
     },
     options,

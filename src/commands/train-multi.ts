@@ -12,6 +12,7 @@ import {
   withNet,
   withTraining,
 } from './train-options.js';
+import { photosOf } from './train-videos.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given extends TrainGiven, NetGiven {
@@ -55,7 +56,8 @@ async function trainMultiCommand(given: Given, signal: AbortSignal): Promise<voi
   };
   const options = chooseMulti(given.preset, chosen, from);
   const backend = await useBackend(given.backend);
-  const { content, out, data, licence } = given;
+  const { out, data, licence } = given;
+  const content = await photosOf(given.content, out, signal);
   const style = given.style ?? given.add!;
   const files = { content, style, loss: given.loss ?? defaultLoss(), out, name, data, licence, from };
   const result = await trainMulti(files, options, {

@@ -125,7 +125,11 @@ export const withRun = (command: Command): Command =>
 export const withTraining = (command: Command, presets: string): Command =>
   withRun(
     command
-      .requiredOption('--content <dir>', 'folder of photos (repeatable)', gather)
+      .requiredOption(
+        '--content <dir>',
+        'folder of photos, or a video to take pictures of (repeatable)',
+        gather,
+      )
       .option(
         '--loss <file>',
         'loss network: vgg16, vgg19 or a file; FILE:relu1_1,relu2_1 names what it serves (repeatable; default: the small one that ships)',

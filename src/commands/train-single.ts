@@ -10,6 +10,7 @@ import {
   withNet,
   withTraining,
 } from './train-options.js';
+import { photosOf } from './train-videos.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given extends TrainGiven, NetGiven {
@@ -38,7 +39,8 @@ async function trainSingleCommand(given: Given, signal: AbortSignal): Promise<vo
   const options = chooseSingle(given.preset, chosen, from);
   const backend = await useBackend(given.backend);
   tell(`Training on ${backend}: ${options.steps} steps of ${options.batch} pictures, ${options.size} px.`);
-  const { content, style, out, data, licence } = given;
+  const { style, out, data, licence } = given;
+  const content = await photosOf(given.content, out, signal);
   const files = { content, style, loss: given.loss ?? defaultLoss(), out, name, data, licence, from };
   await using _page = await serveIfAsked(out, given.serve);
   const result = await trainSingle(files, options, { resume: given.resume ?? false, signal });

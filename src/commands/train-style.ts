@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { print, tell } from '../log.js';
 import { NAME } from '../models/style.js';
 import { number, type TrainGiven, withStyleSize, withTraining } from './train-options.js';
+import { photosOf } from './train-videos.js';
 import { serveIfAsked } from './train-watch.js';
 
 interface Given extends Omit<TrainGiven, 'data'> {
@@ -56,7 +57,8 @@ async function trainStyleCommand(given: Given, signal: AbortSignal): Promise<voi
   );
   const backend = await useBackend(given.backend);
   tell(`Tuning on ${backend}: ${options.steps} steps of ${options.batch} pictures, ${options.size} px.`);
-  const { content, out } = given;
+  const { out } = given;
+  const content = await photosOf(given.content, out, signal);
   const files = { content, style, loss: given.loss ?? defaultLoss(), out, model, card };
   await using _page = await serveIfAsked(out, given.serve);
   const { model: file, ...result } = await tuneStyle(files, options, {
@@ -92,6 +94,7 @@ stays as it is, so a tuned style is switched, mixed and faded like any other. It
 
 Examples:
   livebrush train style --content photos --style wave.jpg --out runs/wave
+  livebrush train style --content holiday.mp4 --style wave.jpg --out runs/holiday
   livebrush image photo.jpg --style runs/wave/style.safetensors --out painted.jpg
   livebrush styles add wave.jpg --tuned runs/wave/style.safetensors`,
     )
