@@ -111,8 +111,11 @@ async function show(name: string, { json }: Given): Promise<void> {
   for (const line of table(rows)) print(line);
 }
 
-async function remove(name: string, { json }: Given): Promise<void> {
-  const [{ removeUserStyle }, { findStyle }] = await Promise.all([
+async function remove(
+  name: string,
+  { json, tuned }: Pick<Given, 'json'> & { tuned?: string },
+): Promise<void> {
+  const [{ dropTuned, removeUserStyle }, { findStyle }] = await Promise.all([
     import('../models/user-styles.js'),
     import('../models/gallery.js'),
   ]);
@@ -125,6 +128,12 @@ async function remove(name: string, { json }: Given): Promise<void> {
     throw new Usage(`${name} is a preset: it ships with Livebrush and cannot be removed.`, {
       hint: 'Only styles that you added can be removed.',
     });
+  if (tuned !== undefined) {
+    await dropTuned(name, tuned);
+    return print(
+      json ? JSON.stringify({ removed: name, tuned }) : `${name} is as its picture makes it for ${tuned}.`,
+    );
+  }
   await removeUserStyle(name);
   print(json ? JSON.stringify({ removed: name }) : `Removed ${name}.`);
 }
@@ -174,6 +183,7 @@ Examples:
   command
     .command('remove <name>')
     .description('forget a style of yours')
+    .option('--tuned <model>', 'only what it was tuned to for that model')
     .option(...json)
-    .action((name: string, given: Given) => remove(name, given));
+    .action((name: string, given: Parameters<typeof remove>[1]) => remove(name, given));
 };

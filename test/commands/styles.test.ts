@@ -165,6 +165,16 @@ describe('livebrush styles remove', () => {
     await expect(run('remove', 'my-painting')).rejects.toThrow(NotFound);
   });
 
+  it('forgets only what a style was tuned to, where that is asked for', async () => {
+    const tuned = join(folders.models, 'tiny', 'wave.safetensors');
+    await run('add', picture, '--name', 'mine', '--tuned', tuned);
+    expect(await run('show', 'mine')).toMatch(/tuned for +tiny/);
+    await expect(run('remove', 'mine', '--tuned', 'fast')).rejects.toThrow(NotFound);
+    expect(await json('remove', 'mine', '--tuned', 'tiny')).toEqual({ removed: 'mine', tuned: 'tiny' });
+    expect(await run('show', 'mine')).not.toContain('tuned');
+    await expect(run('remove', 'mine', '--tuned', 'tiny')).rejects.toThrow(NotFound);
+  });
+
   it('refuses presets and names that could be paths', async () => {
     await expect(run('remove', 'wave')).rejects.toThrow(/is a preset: it ships with Livebrush/);
     await expect(run('remove', '../models')).rejects.toThrow(NotFound);
