@@ -15,6 +15,7 @@ import type { CellNode, CellNodeOf } from './half-resolution.js';
 import type { Lowered } from './lowered.js';
 import { type Phases, plain } from './phases.js';
 import type { Shape } from './shapes.js';
+import { mixedFilters, mixedShape, type Winograd, winogradFor } from './winograd.js';
 
 type Conv = NodeOf<'conv'> | CellNodeOf<'cellConv'>;
 type Norm = NodeOf<'instanceNorm'> | CellNodeOf<'cellNorm'>;
@@ -38,6 +39,8 @@ export interface BlockOps {
     readonly levelled?: boolean;
     /** It yields corners (see `corners.ts`), one row and column more than there are cells. */
     readonly corners?: boolean;
+    /** Mixtures of rows compute it (see `winograd.ts`), and move its output as `levelled` does. */
+    readonly way?: Winograd;
   };
   /** Instance norm, then perhaps relu or the sum with another tensor. */
   blockNorm: {
@@ -172,7 +175,8 @@ class Blocker {
     const { block } = this;
     const { weight, bias } = conv;
     if ([weight, bias].some((name) => name && this.#uses.get(name)! > 1)) return false;
-    const [outs, ins] = this.params[weight]!.shape as [number, number];
+    const { shape: written } = this.params[weight]!;
+    const [outs, ins] = written as [number, number];
     const fewInputs = ins < block && !this.#orders.has(conv.in);
     // A layer of few filters would leave most of its block empty.
     if (2 * outs < block || !(fewInputs || this.#orders.has(conv.in) || ins % block === 0)) return false;
@@ -181,10 +185,14 @@ class Blocker {
     const order = orderOf(outs, block, phases);
     const levelled = this.#levels(conv);
     const corners = levelled && from !== undefined && isPhaseMajor(order, phases) && yieldsCorners(conv);
+    const [, height, width] = this.source.shapes.get(conv.out)! as [number, number, number];
+    const way = levelled && from ? winogradFor(conv, written, height, block) : undefined;
     const filters = (tensor: Tensor) => (corners ? cornerFilters(tensor, phases) : tensor);
-    const shape = corners ? cornerShape(this.params[weight]!.shape) : this.params[weight]!.shape;
-    this.#fold(weight, blockedShape(shape, order, from), (tensor) =>
-      blockFilters(filters(tensor), block, order, from),
+    const shape = way
+      ? mixedShape(way, written)
+      : blockedShape(corners ? cornerShape(written) : written, order, from);
+    this.#fold(weight, shape, (tensor) =>
+      way ? mixedFilters(way, tensor, block) : blockFilters(filters(tensor), block, order, from),
     );
     if (bias) this.#fold(bias, [order.length], (tensor) => blockNumbers(tensor, order));
     const { out, activation } = this.#activated(conv);
@@ -195,12 +203,12 @@ class Blocker {
       ...(activation ? { activation } : {}),
       ...(levelled ? { levelled } : {}),
       ...(corners ? { corners } : {}),
+      ...(way ? { way } : {}),
     });
     this.#stands(out, order);
     if (levelled) this.#levelled.add(out);
     if (!corners) return true;
     this.#corners.add(out);
-    const [, height, width] = this.source.shapes.get(out)! as [number, number, number];
     this.shapes.set(out, [order.length, height + 1, width + 1]);
     return true;
   }

@@ -59,17 +59,17 @@ async function widthOf(runtime: Runtime): Promise<number | undefined> {
 
 const trial: Size = { width: 16, height: 12 };
 
-/** Each kind of layer of a TransformNet once. */
+/** Each kind of layer of a TransformNet once, the inner one as wide as those of large nets. */
 function trialNet(): NetSpec {
   const net = new NetBuilder();
   const normed = (x: string, name: string, ends: { in: number; out: number; size: number }, stride = 1) =>
     net.push('instanceNorm', { in: net.conv(x, name, ends, { stride }), epsilon: 1e-5 });
   const bytes = net.push('fromRgb8', { in: 'content' });
   const first = net.push('relu', { in: normed(bytes, 'first', { in: 3, out: 8, size: 9 }) });
-  const down = net.push('relu', { in: normed(first, 'down', { in: 8, out: 16, size: 3 }, 2) });
-  const sum = net.push('add', { in: down, with: normed(down, 'inner', { in: 16, out: 16, size: 3 }) });
+  const down = net.push('relu', { in: normed(first, 'down', { in: 8, out: 64, size: 3 }, 2) });
+  const sum = net.push('add', { in: down, with: normed(down, 'inner', { in: 64, out: 64, size: 3 }) });
   const large = net.push('upsample', { in: sum, scale: 2 });
-  const up = net.push('relu', { in: normed(large, 'up', { in: 16, out: 8, size: 3 }) });
+  const up = net.push('relu', { in: normed(large, 'up', { in: 64, out: 8, size: 3 }) });
   const last = net.conv(up, 'last', { in: 8, out: 3, size: 9 }, { bias: net.param('last.bias', [3]) });
   const picture = net.push('toRgb8', { in: net.push('sigmoid', { in: last }) });
   return net.build({ name: 'trial', inputs: ['content'], outputs: { picture }, stride: 2 });

@@ -3,6 +3,7 @@ import { type Order, phaseCount } from './blocks.js';
 import { type ConvShape, conv, domain } from './onnx-block-conv.js';
 import { meanOf, moments } from './onnx-block-moments.js';
 import { type Bordered, padBlocks, padEvenly } from './onnx-block-pads.js';
+import { convByMixtures } from './onnx-block-winograd.js';
 import { byteScale, padCells } from './onnx-cells.js';
 import { attribute } from './onnx-proto.js';
 import type { GraphWriter } from './onnx-writer.js';
@@ -105,7 +106,11 @@ const steps: BlockTable = {
   },
 
   blockConv: (node, graph) => {
-    const { out, conv: plain, activation, levelled } = node;
+    const { out, conv: plain, activation, levelled, way } = node;
+    if (way) {
+      const weight = graph.param(plain.weight);
+      return convByMixtures(graph, { in: node.in, weight, out, block: node.block, way });
+    }
     const input = padded(node, graph, `${out}/padded`);
     const [weight, bias] = [graph.param(plain.weight), plain.bias && graph.param(plain.bias)];
     const shape = {
@@ -117,7 +122,7 @@ const steps: BlockTable = {
     };
     const params = [weight, ...(bias ? [bias] : [])];
     const rest = levelled ? [weight, level(graph, node, input, params, shape)] : params;
-    conv(graph, [input.x, ...rest], out, shape);
+    return conv(graph, [input.x, ...rest], out, shape);
   },
 
   /**

@@ -42,9 +42,9 @@ export class GraphWriter {
     return this.floats(`number ${value}`, [], Float32Array.of(value));
   }
 
-  integers(values: readonly number[]): string {
+  integers(values: readonly number[], name = `integers ${values.join()}`): string {
     const data = BigInt64Array.from(values, BigInt);
-    return this.#initializer(`integers ${values.join()}`, [values.length], elementType.int64, data);
+    return this.#initializer(name, [values.length], elementType.int64, data);
   }
 
   flags(name: string, dims: readonly number[], values: readonly boolean[]): string {
