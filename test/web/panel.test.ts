@@ -161,6 +161,9 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     mock.tunedSteps = 90;
     await page.getByText('Tuned: My wall').waitFor();
     await card.getByRole('progressbar').waitFor({ state: 'detached' });
+    // In its middle: its tools leave room for a click on the style itself.
+    await card.locator('.style-main').click();
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: 'mine' });
     await page.context().close();
   });
 
