@@ -148,7 +148,7 @@ const limits = z.strictObject({
   streams: most(16, 1, 1000).describe('Streams at a time.'),
   viewers: most(0).describe('Viewers at a time, of all streams; 0 is measured at start.'),
   halfOpen: most(16, 1).describe('WebRTC sessions at a time that are answered and not yet connected.'),
-  jobs: most(16, 1).describe('Transcodes that run or wait.'),
+  jobs: most(16, 1).describe('Transcodes that run or wait; as many tunings beside them.'),
   socketsPerAddress: most(8, 1).describe('Control sockets of one address.'),
   requestsPerSecond: most(50, 1).describe('Requests of one address; four times as many in a burst.'),
   signallingPerSecond: most(5, 1).describe(
