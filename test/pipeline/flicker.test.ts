@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Pixels } from '../../src/models/pixels.js';
+import { Random } from '../../src/models/train/random.js';
 import { FlickerMeter } from '../../src/pipeline/flicker.js';
 import { drawFlickerClip, FLICKER_CLIPS, type FlickerClip } from '../../src/pipeline/flicker-clips.js';
 import { Steady } from '../../src/pipeline/stages/steady.js';
@@ -88,6 +89,34 @@ describe('the flicker meter', () => {
   it('is silent about clips of one frame', () => {
     const { pairs, still, flickerPlain } = measure(clip('noise', { frames: 1 }), (_, plain) => plain);
     expect([pairs, still, flickerPlain]).toEqual([0, 0, undefined]);
+  });
+});
+
+/** Pictures of a still clip in which places of 16x16 get brighter for a frame, by some levels each, here and there. */
+function shimmer(): Pixels[] {
+  const random = new Random([1, 2, 3, 4]);
+  return clip('noise', { sigma: 2 }).map(({ data, ...rest }) => {
+    const bright = Float32Array.from({ length: 24 }, () => (random.next() < 0.3 ? 14 * random.next() : 0));
+    const at = (i: number) => 6 * ((((i / size.width) | 0) % size.height) >> 4) + ((i % size.width) >> 4);
+    const lit = data.map((value, i) => Math.min(255, value + Math.round(bright[at(i)]!)));
+    return { ...rest, data: lit };
+  });
+}
+
+describe('the steady stage', () => {
+  it('keeps strokes where much moves a little, and does not average them away', () => {
+    const random = new Random([5, 6, 7, 8]);
+    const steady = new Steady();
+    const style = adding(1);
+    const meter = new FlickerMeter();
+    for (const source of shimmer()) {
+      // Strokes that are others in each frame.
+      const data = source.data.map((value) => Math.max(0, Math.min(255, value + 80 * (random.next() - 0.5))));
+      const plain = { ...source, data };
+      meter.add({ source, plain, steadied: steady.run(source, plain, style, 1) });
+    }
+    // Strokes have nothing in common from frame to frame here: held by halves, a third of them was lost.
+    expect(Math.abs(meter.report.sharpness.whole - 1)).toBeLessThan(0.2);
   });
 });
 

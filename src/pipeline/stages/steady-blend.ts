@@ -8,7 +8,7 @@ export interface Holding {
   /** The key painting and the green plane of its source, brought up to date in place where the source moves. */
   readonly key: Uint8Array;
   readonly keyGreen: Uint8Array;
-  /** How still each cell is, and what share of the key painting it takes, 0 to `WHOLE`. */
+  /** Whether each cell stands still, 0 or `WHOLE`, and what share of the key painting it takes, 0 to `WHOLE`. */
   readonly still: Int32Array;
   readonly glides: Int32Array;
 }
@@ -24,6 +24,12 @@ function lerpRows(cells: Int32Array, { columns, rows }: Grid, y: number, out: In
     out[i] = above + Math.round((cells[bottom + i]! - above) * down);
   }
 }
+
+/**
+ * Between a cell that is held and one that moves, strokes of two paintings are mixed in half the way from centre to
+ * centre: mixed again with each frame they fade, and in a picture of many small movements much lies between such cells.
+ */
+const edge = (share: number): number => Math.min(WHOLE, Math.max(0, 2 * share - WHOLE / 2));
 
 /** Blends runs of pixels: each from the centre of a cell to that of the next, with the shares at both ends. */
 class Blender {
@@ -59,7 +65,7 @@ class Blender {
     const { data, green } = this;
     const next = this.painting.data;
     for (let x = from; x < to; x++, k += 2) {
-      const still = s0 + ((s1 * k) >> 4);
+      const still = edge(s0 + ((s1 * k) >> 4));
       const glide = g0 + ((g1 * k) >> 4);
       for (let channel = 0, i = x; channel < 3; channel++, i += this.#plane) {
         const shown = data[i]!;

@@ -14,8 +14,12 @@ const [NOISE_MARGIN, STILL, MOTION] = [1.4, 1.5, 3];
 const [SHIFT_MARGIN, DRIFT] = [0.9, 1];
 /** So much further the shift is motion, and so much further still the cell opens all the way. */
 const [SHIFT, SHIFTED] = [7, 6];
+/** From this share of the way from still to motion on a cell moves. */
+const MOVES = 0.25;
 /** The share of the cells that makes a drift. */
 const WIDE = 0.2;
+/** And the share that may move while nothing but the light does. */
+const FEW = 0.1;
 /** Frames for which what stands beside motion, or just moved, is painted afresh. */
 const CALM = 1;
 
@@ -37,10 +41,12 @@ export class Gate {
   readonly #absolute: Float32Array;
   readonly #moved: Float32Array;
   readonly #calm: Uint8Array;
-  /** How still each cell is: 0 moves, `WHOLE` stands still. */
+  /** Whether each cell stands still: 0 or `WHOLE`, or between them while nothing but the light changes. */
   readonly cells: Int32Array;
   /** Whether the light changes slowly over much of the picture. */
   drifts = false;
+  /** Whether it does while hardly anything moves. */
+  #onlyLight = false;
 
   constructor(size: Size) {
     this.#size = size;
@@ -58,26 +64,36 @@ export class Gate {
     this.#measure(before, after, shifted);
     const noise = noiseOf(this.#absolute);
     const [still, steady] = [NOISE_MARGIN * noise + STILL, SHIFT_MARGIN * noise + DRIFT];
-    let drifting = 0;
+    let [drifting, moving] = [0, 0];
     for (let i = 0; i < shifted.length; i++) {
-      if (shifted[i]! > steady) drifting++;
-      const byChange = (this.#absolute[i]! - still - Math.min(shifted[i]!, SHIFT)) / MOTION;
-      const byShift = (shifted[i]! - steady - SHIFT) / SHIFTED;
-      shifted[i] = Math.max(byChange, byShift);
+      const shift = shifted[i]!;
+      const byChange = (this.#absolute[i]! - still - Math.min(shift, SHIFT)) / MOTION;
+      const byShift = (shift - steady - SHIFT) / SHIFTED;
+      const moved = Math.max(byChange, byShift);
+      if (shift > steady) drifting++;
+      if (moved > 2 * MOVES) moving++;
+      shifted[i] = moved;
     }
     this.drifts = drifting > WIDE * shifted.length;
+    this.#onlyLight = this.drifts && moving < FEW * shifted.length;
     const { columns, rows } = this.#grid;
     for (let row = 0, i = 0; row < rows; row++)
       for (let column = 0; column < columns; column++, i++)
         this.cells[i] = this.#openness(i, mostAround(this.#moved, row, column, this.#grid));
   }
 
-  /** Few cells are held by halves, since that would average strokes away: one is still, or moves, or just moved. */
+  /**
+   * No cell is held by halves, since that would average strokes away, frame after frame: one is still, or moves, or
+   * just moved. Where only the light changes all open within few frames, and do so by degrees lest the picture jumps.
+   */
   #openness(cell: number, moved: number): number {
-    if (moved > 0.5) this.#calm[cell] = CALM + 1;
-    if (this.#calm[cell]! === 0) return Math.round(WHOLE * Math.min(1, 1 - moved));
-    this.#calm[cell]!--;
-    return 0;
+    if (moved > 2 * MOVES) this.#calm[cell] = CALM + 1;
+    if (this.#calm[cell]! > 0) {
+      this.#calm[cell]!--;
+      return 0;
+    }
+    if (this.#onlyLight) return Math.round(WHOLE * Math.min(1, 1 - moved));
+    return moved > MOVES ? 0 : WHOLE;
   }
 
   /** Mean absolute change of each cell, and the absolute change of its mean; every second pixel tells enough. */
