@@ -37,6 +37,20 @@ async function seen(viewer: FakeViewer): Promise<number> {
   return value;
 }
 
+/** Publishes to a session and watches it: `look` shows a picture of 100 and tells how bright it was painted. */
+async function watched(session: Session) {
+  const source = new FakeSource();
+  session.publish(source);
+  const viewer = new FakeViewer();
+  const seat = await session.watch('h264', viewer);
+  const look = async () => {
+    const time = source.show(100);
+    await until(() => viewer.pictures.at(-1)?.timestamp === time, 'a picture');
+    return (await session.snapshot())!.data[0];
+  };
+  return { look, [Symbol.dispose]: () => seat[Symbol.dispose]() };
+}
+
 afterEach(() => expect(framesAlive()).toBe(0));
 
 describe('what comes into a session', () => {
@@ -249,15 +263,8 @@ describe('a session', () => {
     const { session } = await openSession({}, async () => {
       if (fail) throw new Error('out of memory');
     });
-    const source = new FakeSource();
-    session.publish(source);
-    const viewer = new FakeViewer();
-    using _seat = await session.watch('h264', viewer);
-    const look = async () => {
-      const time = source.show(100);
-      await until(() => viewer.pictures.at(-1)?.timestamp === time, 'a picture');
-      return (await session.snapshot())!.data[0];
-    };
+    using shown = await watched(session);
+    const { look } = shown;
     expect(await look()).toBe(110);
     fail = true;
     expect(await look()).toBe(100);
@@ -358,15 +365,8 @@ describe('the sessions', () => {
     const session = sessions.open('stage');
     const heard: ServerMessage[] = [];
     session.on((message) => heard.push(message));
-    const source = new FakeSource();
-    session.publish(source);
-    const viewer = new FakeViewer();
-    using _seat = await session.watch('h264', viewer);
-    const look = async () => {
-      const time = source.show(100);
-      await until(() => viewer.pictures.at(-1)?.timestamp === time, 'a picture');
-      return (await session.snapshot())!.data[0];
-    };
+    using shown = await watched(session);
+    const { look } = shown;
     expect(await look()).toBe(110);
     brighter = 50;
     await sessions.retune('p10');
