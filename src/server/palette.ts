@@ -1,5 +1,9 @@
-import type { Weights } from '../models/weights.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { blendWeights, type Weights } from '../models/weights.js';
 import { type Look, Mixer, type Mood } from '../pipeline/look.js';
+
+/** Between two mixes of a fade, in milliseconds. */
+const STEP_MS = 80;
 
 /** Readies a style's weights: `Gallery.resolve`. */
 export type Resolve = (name: string) => Promise<Weights>;
@@ -27,11 +31,33 @@ export class Palette {
     this.#stale.add(name);
   }
 
-  /** A style is painted in another way: who paints with it sees that as soon as it is ready. @throws as `ready` */
-  async renew(name: string): Promise<void> {
-    if (!this.#weights.has(name)) return;
-    this.forget(name);
-    await this.ready([name]);
+  /** A style is painted in another way: for who paints with it, it becomes so within `fadeMs`. @throws as `ready` */
+  async renew(name: string, fadeMs: number): Promise<void> {
+    const before = this.#weights.get(name);
+    if (!before) return;
+    const after = await this.#resolve(name);
+    const steps = Math.ceil(fadeMs / STEP_MS);
+    let shown = before;
+    for (let step = 1; step < steps; step++) {
+      const share = step / steps;
+      const mixed = blendWeights([
+        { weights: before, share: 1 - share },
+        { weights: after, share },
+      ]);
+      // Whoever made it anew meanwhile has the last word.
+      if (!this.#replace(name, shown, mixed)) return;
+      shown = mixed;
+      await sleep(STEP_MS, undefined, { ref: false });
+    }
+    if (this.#replace(name, shown, after)) this.#stale.delete(name);
+  }
+
+  /** Puts other weights in the place of those that are expected there. @returns whether they were. */
+  #replace(name: string, expected: Weights, weights: Weights): boolean {
+    if (this.#weights.get(name) !== expected) return false;
+    this.#weights.set(name, weights);
+    this.#mixer = new Mixer(this.#weights);
+    return true;
   }
 
   /** Whether all styles of a mood were made ready. */

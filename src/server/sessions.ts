@@ -8,6 +8,9 @@ export const RESERVED: ReadonlySet<string> = new Set([
   ...['api', 'assets', 'docs', 'healthz', 'hls', 'metrics', 'openapi', 'readyz', 'schema', 'static', 'watch'],
 ]);
 
+/** Within which a style becomes what it was tuned to, in milliseconds: on a stage nothing jumps by itself. */
+const TUNED_MS = 2000;
+
 /** How many streams and viewers there may be. */
 export interface SessionLimits {
   readonly streams: number;
@@ -90,13 +93,13 @@ export class Sessions implements AsyncDisposable {
     for (const session of this.#sessions.values()) session.restyled();
   }
 
-  /** A style was tuned: whoever paints with it sees it, and everyone hears of it. */
-  async retune(name: string): Promise<void> {
+  /** A style was tuned: everyone hears of it, and whoever paints with it sees it become so. */
+  async retune(name: string, fadeMs = TUNED_MS): Promise<void> {
+    for (const session of this.#sessions.values()) session.restyled();
     for (const { palette } of this.#parts.branch.tiers)
       await palette
-        .renew(name)
+        .renew(name, fadeMs)
         .catch((error: unknown) => log.warn({ err: error, name }, 'a style is not renewed'));
-    for (const session of this.#sessions.values()) session.restyled();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -348,7 +348,7 @@ describe('the sessions', () => {
     await expect(sessions.close('other')).rejects.toThrow(NotFound);
   });
 
-  it('paint at once with what a style was tuned to, and say so; styles that nobody has used stay unmade', async () => {
+  it('fade to what a style was tuned to, and say so; styles that nobody has used stay unmade', async () => {
     let brighter = 10;
     const made: string[] = [];
     const palette = new Palette(async (name) => {
@@ -369,10 +369,17 @@ describe('the sessions', () => {
     const { look } = shown;
     expect(await look()).toBe(110);
     brighter = 50;
-    await sessions.retune('p10');
+    const fade = sessions.retune('p10', 2500);
+    expect(heard).toContainEqual({ type: 'styles' });
+    let between = 110;
+    await until(async () => {
+      between = (await look())!;
+      return between > 110;
+    }, 'a change');
+    expect(between).toBeLessThan(150);
+    await fade;
     await sessions.retune('never-used');
     expect(await look()).toBe(150);
     expect(made).toEqual(['p10', 'p10']);
-    expect(heard).toContainEqual({ type: 'styles' });
   });
 });
