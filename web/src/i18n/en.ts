@@ -129,7 +129,7 @@ export const en = {
   'tune.again': 'Tune again',
   'tune.undo': 'Undo the tuning',
   'tune.queued': 'waits for its turn',
-  'tune.looking': 'looks at the stream',
+  'tune.looking': 'looks at the stream, then begins',
   'tune.step': 'step {step} of {steps}',
   'tune.left': '{time} left',
   'tune.done': 'Tuned: {name}',

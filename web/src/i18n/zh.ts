@@ -131,7 +131,7 @@ export const zh: Sentences = {
   'tune.again': '重新精调',
   'tune.undo': '撤销精调',
   'tune.queued': '等待中',
-  'tune.looking': '正在观察直播流',
+  'tune.looking': '正在观察直播流，随后开始',
   'tune.step': '第 {step} / {steps} 步',
   'tune.left': '剩余 {time}',
   'tune.done': '已精调：{name}',
