@@ -30,7 +30,7 @@ export function tuningRoutes(app: App, { tunings, settings }: Pick<Parts, 'tunin
       ...{ method: 'post', path: '/api/tunings', role: 'admin', tag, summary: 'Tune a style to its picture' },
       description:
         'Minutes of training on what comes into a stream, beside all else that the server does. Who paints with the ' +
-        'style sees it at once when it is done.',
+        'style sees it when it is done.',
       body: { schema: tuningRequest, maxBytes: settings.limits.jsonBytes },
       answers: { 202: { description: 'It waits for its turn.', schema: tuningInfo } },
     },

@@ -112,9 +112,9 @@ export class Styles {
 
   async #infoOf({ name, title, artist, year, source }: StyleEntry): Promise<StyleInfo> {
     const own = source === 'user';
-    const tuned = own ? await this.#options.gallery.tunedFile(name) : undefined;
+    const tuned = own ? await this.#tuned(name) : undefined;
     // Another address for another sample, so that no browser shows the one before.
-    const version = tuned === undefined ? '' : `?tuned=${(await stamp(tuned)).slice(0, 8)}`;
+    const version = tuned === undefined ? '' : `?tuned=${tuned.slice(0, 8)}`;
     return {
       ...{ name, title },
       ...(artist ? { artist } : {}),
@@ -124,6 +124,13 @@ export class Styles {
       picture: `/api/styles/${name}/picture`,
       painted: `/api/styles/${name}/painted${version}`,
     };
+  }
+
+  /** Tells what a style was tuned to apart from what it was before; undefined where it is not tuned. */
+  async #tuned(name: string): Promise<string | undefined> {
+    const path = await this.#options.gallery.tunedFile(name);
+    // It may be undone at this moment.
+    return path === undefined ? undefined : stamp(path).catch(() => undefined);
   }
 
   /** Whether a style may be tuned. @throws NotFound; Conflict for one that is not a person's own. */
@@ -137,7 +144,7 @@ export class Styles {
       });
   }
 
-  /** Keeps what a style of one's own was tuned to: who paints with it sees it at once. @throws NotFound, BadInput */
+  /** Keeps what a style of one's own was tuned to: who paints with it sees it. @throws NotFound, BadInput */
   async keepTuned(name: string, path: string): Promise<void> {
     await this.#options.gallery.keepTuned(name, path);
     this.#options.onTuned?.(name);
@@ -177,8 +184,8 @@ export class Styles {
     const { picture, source } = await this.find(name);
     if (source === 'preset' && picture) return picture;
     const { modelId, busy } = this.#options;
-    const tuned = source === 'user' ? await this.#options.gallery.tunedFile(name) : undefined;
-    const key = `painted-${modelId.slice(0, 16)}-${picture ? await stamp(tuned ?? picture) : name}`;
+    const tuned = source === 'user' ? await this.#tuned(name) : undefined;
+    const key = `painted-${modelId.slice(0, 16)}-${tuned ?? (picture ? await stamp(picture) : name)}`;
     return this.#made(key, () =>
       this.#painting.take(async () => {
         const { weights } = await this.#options.gallery.resolve(name);
