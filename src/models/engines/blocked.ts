@@ -11,11 +11,11 @@ import {
   sameOrder,
 } from './blocks.js';
 import { cornerFilters, cornerShape, yieldsCorners } from './corners.js';
-import type { CellNode, CellNodeOf } from './half-resolution.js';
+import type { CellNode, CellNodeOf, MixedConv } from './half-resolution.js';
 import type { Lowered } from './lowered.js';
-import { type Phases, plain } from './phases.js';
+import { type Folding, type Phases, plain } from './phases.js';
 import type { Shape } from './shapes.js';
-import { mixedFilters, mixedShape, type Winograd, winogradFor } from './winograd.js';
+import { mixedBias, mixedFilters, mixedShape, type Winograd, winogradFor } from './winograd.js';
 
 type Conv = NodeOf<'conv'> | CellNodeOf<'cellConv'>;
 type Norm = NodeOf<'instanceNorm'> | CellNodeOf<'cellNorm'>;
@@ -39,8 +39,24 @@ export interface BlockOps {
     readonly levelled?: boolean;
     /** It yields corners (see `corners.ts`), one row and column more than there are cells. */
     readonly corners?: boolean;
-    /** Mixtures of rows compute it (see `winograd.ts`), and move its output as `levelled` does. */
-    readonly way?: Winograd;
+  };
+  /** A convolution into blocks by mixtures of rows (see `winograd.ts`), from blocks or from the bytes of a picture. */
+  mixedBlockConv: {
+    readonly in: string;
+    readonly weight: string;
+    readonly bias?: string;
+    readonly way: Winograd;
+    readonly folding: Folding;
+    readonly order: Order;
+    /** Order of the input; undefined where it is bytes. */
+    readonly from?: Order;
+    /** As a blockConv's; it is the input that is moved. */
+    readonly levelled: boolean;
+    /**
+     * Its rows are those of cells, whatever these stand for, and beyond the border the outermost stands again; else rows
+     * are of pixels and reflected.
+     */
+    readonly cells: boolean;
   };
   /** Instance norm, then perhaps relu or the sum with another tensor. */
   blockNorm: {
@@ -61,9 +77,16 @@ export type BlockNode = {
 export type BlockNodeOf<K extends keyof BlockOps> = Extract<BlockNode, { op: K }>;
 export type AnyNode = Node | CellNode | BlockNode;
 
-const isConv = (node: Node | CellNode): node is Conv => node.op === 'conv' || node.op === 'cellConv';
-const readBy = (node: Node | CellNode): readonly string[] =>
+/** What is put into blocks. */
+type Source = Node | CellNode | MixedConv;
+
+const isConv = (node: Source): node is Conv => node.op === 'conv' || node.op === 'cellConv';
+const readBy = (node: Source): readonly string[] =>
   isConv(node) || !('ins' in node || 'with' in node) ? [node.in] : inputsOf(node);
+
+/** A convolution that is not folded, told as one that is. */
+const foldingOf = (conv: Conv, size: number): Folding =>
+  conv.op === 'cellConv' ? conv.folding : { size, stride: conv.stride, repeat: 1, from: plain, to: plain };
 
 /** Rewrites nodes one after the other, keeping in mind which tensors stand in blocks. */
 class Blocker {
@@ -73,15 +96,17 @@ class Blocker {
   readonly folds = new Map<string, (tensor: Tensor) => Tensor>();
   readonly #orders = new Map<string, Order>();
   readonly #converted = new Set<string>();
-  readonly #readers = new Map<string, (Node | CellNode)[]>();
+  readonly #readers = new Map<string, Source[]>();
   readonly #uses = new Map<string, number>();
   readonly #levelled = new Set<string>();
   readonly #corners = new Set<string>();
   /** Nodes that are done by one before them. */
-  readonly #done = new Set<Node | CellNode>();
+  readonly #done = new Set<Source>();
+  /** Whether a convolution could not be put into blocks that knows no other way. */
+  failed = false;
 
   constructor(
-    readonly source: Lowered<Node | CellNode>,
+    readonly source: Lowered<Source>,
     readonly block: number,
   ) {
     this.params = { ...source.params };
@@ -108,9 +133,11 @@ class Blocker {
     return out;
   }
 
-  step(node: Node | CellNode): void {
+  step(node: Source): void {
     if (this.#done.has(node)) return;
-    if (isConv(node)) {
+    if (node.op === 'mixedConv') {
+      if (!this.#mixed(node)) this.failed = true;
+    } else if (isConv(node)) {
       if (!this.#conv(node)) this.#plain(node);
     } else if (node.op === 'instanceNorm' || node.op === 'cellNorm') {
       if (!this.#norm(node)) this.#plain(node);
@@ -164,7 +191,7 @@ class Blocker {
   }
 
   /** The one node that reads a tensor, unless the tensor is an output. */
-  #onlyReader(name: string): Node | CellNode | undefined {
+  #onlyReader(name: string): Source | undefined {
     const readers = this.#readers.get(name) ?? [];
     return readers.length === 1 && !Object.values(this.source.outputs).includes(name)
       ? readers[0]
@@ -186,30 +213,77 @@ class Blocker {
     const levelled = this.#levels(conv);
     const corners = levelled && from !== undefined && isPhaseMajor(order, phases) && yieldsCorners(conv);
     const [, height, width] = this.source.shapes.get(conv.out)! as [number, number, number];
-    const way = levelled && from ? winogradFor(conv, written, height, block) : undefined;
+    const shape = corners ? cornerShape(written) : written;
+    const way = levelled && from ? winogradFor(conv, shape, corners ? height + 1 : height, block) : undefined;
     const filters = (tensor: Tensor) => (corners ? cornerFilters(tensor, phases) : tensor);
-    const shape = way
-      ? mixedShape(way, written)
-      : blockedShape(corners ? cornerShape(written) : written, order, from);
-    this.#fold(weight, shape, (tensor) =>
-      way ? mixedFilters(way, tensor, block) : blockFilters(filters(tensor), block, order, from),
-    );
+    const blocks = { block, outs: order, ins: from };
+    if (way)
+      this.#fold(weight, mixedShape(way, shape, blocks), (tensor) =>
+        mixedFilters(way, filters(tensor), blocks),
+      );
+    else
+      this.#fold(weight, blockedShape(shape, order, from), (tensor) =>
+        blockFilters(filters(tensor), block, order, from),
+      );
     if (bias) this.#fold(bias, [order.length], (tensor) => blockNumbers(tensor, order));
-    const { out, activation } = this.#activated(conv);
     const name = from && !this.#orders.has(conv.in) ? `${conv.in}/blocks` : conv.in;
-    this.nodes.push({
-      ...{ op: 'blockConv', block, in: name, conv, order, out },
-      ...(from ? { from } : {}),
-      ...(activation ? { activation } : {}),
-      ...(levelled ? { levelled } : {}),
-      ...(corners ? { corners } : {}),
-      ...(way ? { way } : {}),
-    });
+    const about = { block, in: name, order, ...(from ? { from } : {}) };
+    const { out, activation } = this.#activated(conv);
+    this.nodes.push(
+      way
+        ? {
+            op: 'mixedBlockConv',
+            ...about,
+            weight,
+            way,
+            folding: foldingOf(conv, written[2]!),
+            levelled,
+            cells: conv.op === 'cellConv',
+            out,
+          }
+        : {
+            ...{ op: 'blockConv', ...about, conv, out },
+            ...(activation ? { activation } : {}),
+            ...(levelled ? { levelled } : {}),
+            ...(corners ? { corners } : {}),
+          },
+    );
     this.#stands(out, order);
     if (levelled) this.#levelled.add(out);
     if (!corners) return true;
     this.#corners.add(out);
     this.shapes.set(out, [order.length, height + 1, width + 1]);
+    return true;
+  }
+
+  /** A convolution that only mixtures compute; where phases of rows stand apart, in blocks of their own. */
+  #mixed({ in: input, weight, bias, bytes, folding, way, out }: MixedConv): boolean {
+    const { block } = this;
+    const { from: phases, to } = folding;
+    const from = bytes ? undefined : this.#orders.get(input);
+    const { shape } = this.params[weight]!;
+    const [outs, ins] = shape as [number, number];
+    const order = orderOf(outs * to.y, block, to);
+    const apart = (stands: Order, { y, x }: Phases) => y === 1 || isPhaseMajor(stands, { y, x });
+    if (!(bytes || (from && apart(from, phases))) || !apart(order, to)) return false;
+    const blocks = {
+      block,
+      outs: orderOf(outs, block, { y: 1, x: to.x }),
+      ins: bytes ? undefined : orderOf(ins, block, { y: 1, x: phases.x }),
+    };
+    this.#fold(weight, mixedShape(way, shape, blocks), (tensor) => mixedFilters(way, tensor, blocks));
+    if (bias)
+      this.#fold(bias, [way.input.length * blocks.outs.length], (tensor) =>
+        mixedBias(way, blockNumbers(tensor, blocks.outs)),
+      );
+    const levelled = this.#norms(out);
+    this.nodes.push({
+      ...{ op: 'mixedBlockConv', block, in: input, weight, way, folding, order, levelled, cells: false, out },
+      ...(bias ? { bias } : {}),
+      ...(from ? { from } : {}),
+    });
+    this.#stands(out, order);
+    if (levelled) this.#levelled.add(out);
     return true;
   }
 
@@ -229,9 +303,13 @@ class Blocker {
 
   /** Whether a norm alone reads what a convolution yields, and whatever that reads is there, zeros beside it not counted. */
   #levels(conv: Conv): boolean {
-    const next = this.#onlyReader(conv.out);
     const zeros = conv.op === 'conv' && conv.padMode === 'zero' && conv.pad > 0;
-    return !zeros && (next?.op === 'cellNorm' || next?.op === 'instanceNorm');
+    return !zeros && this.#norms(conv.out);
+  }
+
+  #norms(name: string): boolean {
+    const next = this.#onlyReader(name);
+    return next?.op === 'cellNorm' || next?.op === 'instanceNorm';
   }
 
   #activated(conv: Conv): { out: string; activation?: Activation } {
@@ -280,12 +358,12 @@ class Blocker {
 
 /**
  * Nodes with their convolutions and instance norms on blocks of `block` channels, wherever those fill a vector;
- * undefined where nothing of it does.
+ * undefined where nothing of it does, or not what has to be in blocks.
  */
-export function blocked(source: Lowered<Node | CellNode>, block: number): Lowered<AnyNode> | undefined {
+export function blocked(source: Lowered<Source>, block: number): Lowered<AnyNode> | undefined {
   const blocker = new Blocker(source, block);
   for (const node of source.nodes) blocker.step(node);
-  if (blocker.folds.size === 0) return undefined;
+  if (blocker.folds.size === 0 || blocker.failed) return undefined;
   const outputs = Object.entries(source.outputs).map(([name, tensor]) => [name, blocker.plain(tensor)]);
   return {
     nodes: blocker.nodes,

@@ -22,8 +22,10 @@ import {
   paddedCells,
   plain,
   samePhases,
+  wholeAxis,
 } from './phases.js';
 import { type Shape, shapesOf } from './shapes.js';
+import { fewInputsWay, fewOutputsWay, type Winograd } from './winograd.js';
 
 /** Ops on pictures folded into cells (see `phases.ts`), which stand in for ops of the net. */
 export interface CellOps {
@@ -50,18 +52,30 @@ export type CellNode = {
 }[keyof CellOps];
 export type CellNodeOf<K extends keyof CellOps> = Extract<CellNode, { op: K }>;
 
+/** A convolution by mixtures of rows: its filters' columns are folded, their rows are as written. Only blocks know it. */
+export interface MixedConv extends Omit<CellNodeOf<'cellConv'>, 'op' | 'rows'> {
+  readonly op: 'mixedConv';
+  readonly way: Winograd;
+}
+
 /** A layer of so few channels leaves most of a vector empty. */
 const FEW_CHANNELS = 4;
 const half: Phases = { y: 2, x: 2 };
 /** Three channels in eight phases fill vectors of 8 and 24, where four phases would leave a quarter empty. */
 const output: Phases = { y: 4, x: 2 };
+/** The same where rows are mixed: in four columns they fill three quarters of two vectors, and rows are as they are. */
+const mixedOutput: Phases = { y: 1, x: 4 };
 
 type Conv = NodeOf<'conv'>;
 const keepsItsSize = ({ pad, padMode }: Conv, [, , height, width]: readonly number[]) =>
   padMode === 'reflect' && height === width && height! % 2 === 1 && pad === (height! - 1) / 2;
 
 /** How a convolution is folded, if it gains: input and output as the layers around it have them. */
-function foldingOf(node: Conv, weight: readonly number[], from: Phases, repeat: number): Folding | undefined {
+function foldingOf(
+  node: Conv,
+  weight: readonly number[],
+  { from, repeat, block }: { from: Phases; repeat: number; block: number | undefined },
+): Folding | undefined {
   const [out, channels, size] = weight as [number, number, number];
   const { stride } = node;
   if (!keepsItsSize(node, weight)) return undefined;
@@ -72,14 +86,24 @@ function foldingOf(node: Conv, weight: readonly number[], from: Phases, repeat: 
       ? { size, stride, repeat, from, to: half }
       : undefined;
   if (stride === 2 && size === 3) return { size, stride, repeat, from, to: plain };
-  return out <= FEW_CHANNELS && size > 3 && stride === 1
-    ? { size, stride, repeat, from, to: output }
-    : undefined;
+  const to = block && fewOutputsWay(weight, block) ? mixedOutput : output;
+  return out <= FEW_CHANNELS && size > 3 && stride === 1 ? { size, stride, repeat, from, to } : undefined;
+}
+
+/** By which mixtures of rows a folded convolution is computed, if by any. */
+function wayOf(
+  { from, to }: Folding,
+  weight: readonly number[],
+  { bytes, block }: { bytes: boolean; block: number | undefined },
+): Winograd | undefined {
+  if (!block) return undefined;
+  if (samePhases(to, mixedOutput)) return fewOutputsWay(weight, block);
+  return bytes && isPlain(from) ? fewInputsWay(weight, block) : undefined;
 }
 
 /** Rewrites nodes one after the other, keeping in mind which tensors are folded. */
 class Folder {
-  readonly nodes: (Node | CellNode)[] = [];
+  readonly nodes: (Node | CellNode | MixedConv)[] = [];
   readonly params: Record<string, Param>;
   readonly folds = new Map<string, (tensor: Tensor) => Tensor>();
   readonly #phases = new Map<string, Phases>();
@@ -92,6 +116,7 @@ class Folder {
     readonly net: NetSpec,
     readonly shapes: ReadonlyMap<string, Shape>,
     readonly source: readonly Node[],
+    readonly block: number | undefined,
   ) {
     this.params = { ...net.params };
   }
@@ -139,16 +164,20 @@ class Folder {
 
   #folding(node: Conv, input: string, repeat: number): Folding | undefined {
     const from = repeat === 1 ? this.phases(input) : plain;
-    const folding = foldingOf(node, this.net.params[node.weight]!.shape, from, repeat);
+    const { block } = this;
+    const folding = foldingOf(node, this.net.params[node.weight]!.shape, { from, repeat, block });
     if (!folding || this.#shared(node)) return undefined;
     const sides = (name: string) => this.shapes.get(name)! as [number, number, number];
     const [, height, width] = sides(input);
     const [, outHeight, outWidth] = sides(node.out);
     const fits = (direction: 'y' | 'x', side: number, outSide: number) =>
-      side * repeat === outSide * node.stride &&
-      outSide % folding.to[direction] === 0 &&
-      paddedCells(folding, direction, side / from[direction]);
-    return fits('y', height, outHeight) && fits('x', width, outWidth) ? folding : undefined;
+      side * repeat === outSide * node.stride && outSide % folding.to[direction] === 0;
+    const steps = (direction: 'y' | 'x', side: number) =>
+      paddedCells(folding, direction, side / from[direction]) !== undefined;
+    const rows = samePhases(folding.to, mixedOutput) || steps('y', height);
+    return rows && steps('x', width) && fits('y', height, outHeight) && fits('x', width, outWidth)
+      ? folding
+      : undefined;
   }
 
   /** Whether another node reads the same params, so that they cannot be folded for this one. */
@@ -163,26 +192,23 @@ class Folder {
     const input = repeated ?? bytes ?? node.in;
     const folding = this.#folding(node, input, repeated ? 2 : 1);
     if (!folding) return false;
-    const [rows, columns] = [axisOf(folding, 'y')!, axisOf(folding, 'x')!];
     const { weight, bias, out } = node;
-    this.#fold(weight, foldedShape(this.net.params[weight]!.shape, rows, columns), (tensor) =>
-      foldFilters(tensor, rows, columns),
-    );
-    const { x, y } = folding.to;
+    const { shape } = this.net.params[weight]!;
+    const way = wayOf(folding, shape, { bytes: bytes !== undefined, block: this.block });
+    const rows = way ? wholeAxis(folding.size) : axisOf(folding, 'y')!;
+    const columns = axisOf(folding, 'x')!;
+    this.#fold(weight, foldedShape(shape, rows, columns), (tensor) => foldFilters(tensor, rows, columns));
+    const { x } = folding.to;
+    const y = way ? 1 : folding.to.y;
     if (bias)
-      this.#fold(bias, [this.net.params[bias]!.shape[0]! * x * y], (tensor) => foldBias(tensor, folding.to));
+      this.#fold(bias, [this.net.params[bias]!.shape[0]! * x * y], (tensor) => foldBias(tensor, { y, x }));
     const from = isPlain(folding.from) ? this.unfolded(input) : input;
-    this.nodes.push({
-      op: 'cellConv',
-      in: from,
-      bytes: bytes !== undefined,
-      weight,
-      ...(bias ? { bias } : {}),
-      folding,
-      rows,
-      columns,
-      out,
-    });
+    const about = { in: from, bytes: bytes !== undefined, weight, ...(bias ? { bias } : {}), folding };
+    this.nodes.push(
+      way
+        ? { op: 'mixedConv', ...about, columns, way, out }
+        : { op: 'cellConv', ...about, rows, columns, out },
+    );
     if (!isPlain(folding.to)) this.#phases.set(out, folding.to);
     return true;
   }
@@ -228,14 +254,27 @@ class Folder {
 /**
  * The part of a net that some outputs need with its full-size layers at half size and less, for pictures of one size;
  * undefined where nothing of it gains.
+ * @param block where it is for blocks of so many channels (see `blocked`): some layers then mix rows.
  */
 export function halfResolution(
   net: NetSpec,
   outputs: readonly string[],
   size: Size,
-): Lowered<Node | CellNode> | undefined {
+): Lowered<Node | CellNode> | undefined;
+export function halfResolution(
+  net: NetSpec,
+  outputs: readonly string[],
+  size: Size,
+  block: number,
+): Lowered<Node | CellNode | MixedConv> | undefined;
+export function halfResolution(
+  net: NetSpec,
+  outputs: readonly string[],
+  size: Size,
+  block?: number,
+): Lowered<Node | CellNode | MixedConv> | undefined {
   const shapes = shapesOf(net, size);
-  const folder = new Folder(net, shapes, nodesFor(net, outputs));
+  const folder = new Folder(net, shapes, nodesFor(net, outputs), block);
   for (const node of folder.source) folder.step(node);
   if (folder.folds.size === 0) return undefined;
   const outs = Object.fromEntries(outputs.map((name) => [name, folder.unfolded(net.outputs[name]!)]));

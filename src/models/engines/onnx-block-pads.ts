@@ -1,5 +1,5 @@
 import type { Order } from './blocks.js';
-import { modeOf, type Padding } from './onnx-cells.js';
+import { modeAlong, modeOf, type Padding, type PadMode } from './onnx-cells.js';
 import { attribute } from './onnx-proto.js';
 import type { GraphWriter } from './onnx-writer.js';
 import { type Folding, type Phases, paddedCells, phaseAt } from './phases.js';
@@ -76,9 +76,29 @@ export interface Bordered {
   readonly width: number;
 }
 
+/** Phase of each channel along one direction. */
+const phasesOf =
+  ({ order, phases }: Padded) =>
+  (direction: 'y' | 'x') =>
+    order.map((channel) => phaseAt(channel, phases)[direction]);
+
+/** Adds what a folded convolution reads beside a tensor in blocks, but nothing above and below. */
+export function padColumns(graph: GraphWriter, padded: Padded, folding: Folding, out: string): Bordered {
+  const { name, block } = padded;
+  const [groups, height, width] = dims(graph, padded);
+  const padding = paddedCells(folding, 'x', width)!;
+  const { before, after } = padding;
+  const mode = modeAlong(padding, width);
+  if (mode) return padEvenly(graph, padded, [0, before, 0, after], mode, out);
+  const view = graph.reshape(name, [groups, height, width, block], `${out}/view`);
+  const strip: Strip = { axis: 2, padding, phaseOf: phasesOf(padded)('x') };
+  const wide = padAxis(graph, view, strip, block, `${out}/wide`);
+  return bordered(graph, wide, groups * block, [height, before + width + after], out);
+}
+
 /** Adds the padding of a folded convolution to a tensor in blocks. */
 export function padBlocks(graph: GraphWriter, padded: Padded, folding: Folding, out: string): Bordered {
-  const { name, block, order, phases } = padded;
+  const { name, block } = padded;
   const [groups, height, width] = dims(graph, padded);
   const rows = paddedCells(folding, 'y', height)!;
   const columns = paddedCells(folding, 'x', width)!;
@@ -88,14 +108,9 @@ export function padBlocks(graph: GraphWriter, padded: Padded, folding: Folding, 
     return padEvenly(graph, padded, margins, mode, out);
   }
   const view = graph.reshape(name, [groups, height, width, block], `${out}/view`);
-  const phaseOf = (direction: 'y' | 'x') => order.map((channel) => phaseAt(channel, phases)[direction]);
-  const wide = padAxis(
-    graph,
-    view,
-    { axis: 2, padding: columns, phaseOf: phaseOf('x') },
-    block,
-    `${out}/wide`,
-  );
+  const phaseOf = phasesOf(padded);
+  const across: Strip = { axis: 2, padding: columns, phaseOf: phaseOf('x') };
+  const wide = padAxis(graph, view, across, block, `${out}/wide`);
   const high = padAxis(graph, wide, { axis: 1, padding: rows, phaseOf: phaseOf('y') }, block, `${out}/high`);
   const sides = [height + rows.before + rows.after, width + columns.before + columns.after] as const;
   return bordered(graph, high, groups * block, sides, out);
@@ -106,7 +121,7 @@ export function padEvenly(
   graph: GraphWriter,
   padded: Pick<Padded, 'name' | 'block'>,
   [top, left, bottom, right]: readonly [number, number, number, number],
-  mode: 'edge' | 'reflect',
+  mode: PadMode,
   out: string,
 ): Bordered {
   const [groups, height, width, block] = dims(graph, padded);

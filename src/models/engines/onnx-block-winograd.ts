@@ -1,29 +1,91 @@
 import { reflected } from '../pixels.js';
+import type { BlockNodeOf } from './blocked.js';
+import { phaseCount } from './blocks.js';
 import { conv } from './onnx-block-conv.js';
-import { padEvenly } from './onnx-block-pads.js';
-import { attribute } from './onnx-proto.js';
+import { padColumns } from './onnx-block-pads.js';
+import { byteScale } from './onnx-cells.js';
+import { attribute, elementType } from './onnx-proto.js';
 import type { GraphWriter } from './onnx-writer.js';
-import { tilesOf, type Winograd } from './winograd.js';
+import { axisOf, type Phases, paddedCells, plain } from './phases.js';
+import { inputTilesOf, tilesOf, type Winograd } from './winograd.js';
 
-const { int, ints } = attribute;
+const { int, ints, text } = attribute;
 
-/** What a convolution by mixtures of rows reads and how it goes about it. */
-interface Mixing {
-  readonly in: string;
-  /** Filters of all mixtures (see `mixedFilters`). */
-  readonly weight: string;
-  readonly out: string;
-  readonly block: number;
-  readonly way: Winograd;
+type MixedBlockConv = BlockNodeOf<'mixedBlockConv'>;
+
+/** How the rows of a picture lie: [groups, height], each of `width` numbers. */
+interface Standing {
+  /** Blocks of channels, or channels where they are not in blocks. */
+  readonly groups: number;
+  readonly height: number;
+  readonly width: number;
+  /** Those of rows stand in groups of their own, and those of columns before them. */
+  readonly phases: Phases;
 }
 
-/** [channels / block, rows, columns of all of a block] */
-type Sides = readonly [groups: number, height: number, width: number];
+/** Groups that one row of pixels has. */
+const acrossOf = ({ groups, phases }: Standing): number => groups / phases.y;
+
+/** Where a row of pixels of one group lies among all. */
+function rowAt({ groups, height, phases }: Standing, group: number, y: number): number {
+  const each = groups / phaseCount(phases);
+  const [column, within] = [Math.floor(group / each), group % each];
+  return ((column * phases.y + (y % phases.y)) * each + within) * height + Math.floor(y / phases.y);
+}
+
+/** Rows of all tiles by their place in a tile, [rows of a tile, groups, tiles]; what is beyond the border is `source`'s. */
+function tileRows(
+  way: Winograd,
+  from: Standing,
+  { tiles, source }: { tiles: number; source: (y: number) => number },
+): number[] {
+  const count = <T>(n: number, each: (i: number) => T) => Array.from({ length: n }, (_, i) => each(i));
+  return count(way.input.length, (k) =>
+    count(acrossOf(from), (group) => count(tiles, (t) => rowAt(from, group, source(t * way.step + k)))),
+  ).flat(2);
+}
+
+/** Where the output's rows are in [rows of a tile, groups, tiles]; the last tile may have more than the output. */
+function outputRows({ rows }: Winograd, to: Standing, tiles: number): number[] {
+  const places = new Array<number>(to.groups * to.height);
+  for (let group = 0; group < acrossOf(to); group++)
+    for (let y = 0; y < to.height * to.phases.y; y++)
+      places[rowAt(to, group, y)] = ((y % rows) * acrossOf(to) + group) * tiles + Math.floor(y / rows);
+  return places;
+}
+
+/** `rows` of a tensor, each as a whole. */
+function gather(
+  graph: GraphWriter,
+  x: string,
+  {
+    rows,
+    from,
+    name,
+  }: { rows: readonly number[]; from: readonly [count: number, width: number]; name: string },
+  out: string,
+): string {
+  const view = graph.reshape(x, from, `${out}/view`);
+  return graph.node('Gather', [view, graph.integers(rows, name)], out, [int('axis', 0)]);
+}
+
+/** One product of a small matrix and everything, [rows, all else] → [rows of the matrix, all else]. */
+function mix(
+  graph: GraphWriter,
+  x: string,
+  matrix: readonly (readonly number[])[],
+  size: number,
+  out: string,
+) {
+  const dims = [matrix.length, matrix[0]!.length];
+  const values = graph.floats(`mixing ${dims.join(' of ')}`, dims, Float32Array.from(matrix.flat()));
+  return graph.node('MatMul', [values, graph.reshape(x, [dims[1]!, size], `${out}/rows`)], out);
+}
 
 /**
- * Each channel of a tensor, or of that with its border, moved to about zero by the mean of its middle row. Mixtures take
- * rows from each other, and what those have in common leaves a rounding error; of a flat picture nothing else would be
- * left, and the norm that follows would make a pattern of it. It takes the move itself out again.
+ * Each channel of a tensor with its border moved to about zero by the mean of its middle row. Mixtures take rows from
+ * each other, and what those have in common leaves a rounding error; of a flat picture nothing else would be left, and
+ * the norm that follows would make a pattern of it. It takes the move itself out again.
  */
 function centred(
   graph: GraphWriter,
@@ -42,68 +104,114 @@ function centred(
   return conv(graph, [bordered, ones, away], out, { kernel: [1, 1], strides: [1, 1], group: channels });
 }
 
-/** `rows` of a tensor, or of several that lie one after the other, each as a whole. */
-function rowsOf(
-  graph: GraphWriter,
-  x: string,
-  { rows, count, width, name }: { rows: readonly number[]; count: number; width: number; name: string },
-  out: string,
-): string {
-  const view = graph.reshape(x, [count, width], `${out}/view`);
-  return graph.node('Gather', [view, graph.integers(rows, name)], out, [int('axis', 0)]);
-}
-
-/** Rows of all tiles by their place in a tile, [rows of a tile, groups, tiles] of the input's; a border is reflected. */
-function tileRows(way: Winograd, [groups, height]: Sides): number[] {
-  const tiles = Array.from({ length: tilesOf(way, height) }, (_, tile) => tile * way.rows - 1);
-  return way.input.flatMap((_, k) =>
-    Array.from({ length: groups }, (_, group) =>
-      tiles.map((first) => group * height + reflected(first + k, height)),
-    ).flat(),
-  );
-}
-
-/** Where the output's rows are in [rows of a tile, groups, tiles]; the last tile may have more than the output. */
-function outputRows(way: Winograd, [groups, height]: Sides): number[] {
-  const tiles = tilesOf(way, height);
-  return Array.from({ length: groups * height }, (_, row) => {
-    const [group, y] = [Math.floor(row / height), row % height];
-    return ((y % way.rows) * groups + group) * tiles + Math.floor(y / way.rows);
-  });
-}
-
-/** One product of a small matrix and everything, [rows, all else] → [rows of the matrix, all else]. */
-function mix(
-  graph: GraphWriter,
-  x: string,
-  matrix: readonly (readonly number[])[],
-  size: number,
-  out: string,
-) {
-  const dims = [matrix.length, matrix[0]!.length];
-  const values = graph.floats(`mixing ${dims.join(' of ')}`, dims, Float32Array.from(matrix.flat()));
-  return graph.node('MatMul', [values, graph.reshape(x, [dims[1]!, size], `${out}/rows`)], out);
-}
-
-/** Adds a convolution of 3x3 with a reflected border, by mixtures of rows, to a graph; a norm reads it. */
-export function convByMixtures(graph: GraphWriter, { in: x, weight, out, block, way }: Mixing): string {
+/** The byte nearest to the mean of each colour's middle row: the same move for bytes, which they can make by themselves. */
+function middleByte(graph: GraphWriter, x: string, out: string): string {
+  const [, height] = graph.shapes.get(x)! as [number, number, number];
   const part = (name: string) => `${out}/${name}`;
-  const [outs, height, width] = graph.shapes.get(out)! as [number, number, number];
-  const [ins] = graph.shapes.get(x)! as [number];
-  const [count, tiles] = [way.input.length, tilesOf(way, height)];
-  const from: Sides = [ins / block, height, (width + 2) * block];
-  const to: Sides = [outs / block, height, width * block];
+  const row = graph.node('Gather', [x, graph.integers([Math.floor(height / 2)])], part('row'), [
+    int('axis', 2),
+  ]);
+  const floats = graph.node('Cast', [row], part('floats'), [int('to', elementType.float)]);
+  const means = graph.node('ReduceMean', [floats], part('means'), [
+    ints('axes', [0, 2, 3]),
+    int('keepdims', 0),
+  ]);
+  const whole = graph.node('Round', [means], part('whole'));
+  return graph.node('Cast', [whole], out, [int('to', elementType.uint8)]);
+}
 
-  const bordered = padEvenly(graph, { name: x, block }, [0, 1, 0, 1], 'reflect', part('padded')).x;
-  const centre = centred(graph, x, { bordered, block, out: part('centred') });
-  const source = { rows: tileRows(way, from), count: from[0] * height, width: from[2] };
-  const tiled = rowsOf(graph, centre, { ...source, name: `tiles of ${from} by ${way.rows}` }, part('tiles'));
-  const mixed = mix(graph, tiled, way.input, from[0] * tiles * from[2], part('mixtures'));
-  const shaped = graph.reshape(mixed, [1, count * ins, tiles, width + 2], part('mixtures/blocks'));
-  const kernel = { kernel: [1, 3], strides: [1, 1], group: count };
-  const products = conv(graph, [shaped, weight], part('products'), kernel);
-  const made = mix(graph, products, way.output, to[0] * tiles * to[2], part('made'));
-  const target = { rows: outputRows(way, to), count: way.rows * to[0] * tiles, width: to[2] };
-  const rows = rowsOf(graph, made, { ...target, name: `rows of ${to} by ${way.rows}` }, part('ordered'));
-  return graph.reshape(rows, [1, outs, height, width], out);
+/** Tiles of what is read, [rows of a tile, groups, tiles, width] as it lies, and how it stood. */
+interface Tiled {
+  readonly x: string;
+  readonly from: Standing;
+}
+type Tiles = (from: Standing) => readonly number[];
+
+function tilesOfBlocks(graph: GraphWriter, node: MixedBlockConv, rows: Tiles): Tiled {
+  const { in: x, out, block, order, from: stands = order, folding, levelled, cells } = node;
+  const part = (name: string) => `${out}/${name}`;
+  const bordered = padColumns(
+    graph,
+    { name: x, block, order: stands, phases: folding.from },
+    folding,
+    part('padded'),
+  );
+  const { height } = bordered;
+  const moved = levelled
+    ? centred(graph, x, { bordered: bordered.x, block, out: part('centred') })
+    : bordered.x;
+  const groups = stands.length / block;
+  const phases = cells ? plain : folding.from;
+  const from: Standing = { groups, height, width: bordered.width * block, phases };
+  const name = `tiles of ${node.way.input.length} by ${node.way.rows} from ${groups} by ${height}`;
+  const lying = [groups * height, from.width] as const;
+  return { x: gather(graph, moved, { rows: rows(from), from: lying, name }, part('tiles')), from };
+}
+
+function tilesOfBytes(graph: GraphWriter, node: MixedBlockConv, rows: Tiles): Tiled {
+  const { in: x, out, folding, levelled, way } = node;
+  const part = (name: string) => `${out}/${name}`;
+  const [groups, height, width] = graph.shapes.get(x)! as [number, number, number];
+  const { before, after } = paddedCells(folding, 'x', width)!;
+  const margins = graph.integers([0, 0, 0, before, 0, 0, 0, after]);
+  const wide = graph.node('Pad', [x, margins], part('wide'), [text('mode', 'reflect')]);
+  const from: Standing = { groups, height, width: before + width + after, phases: plain };
+  const places = rows(from);
+  const lying = [groups * height, from.width] as const;
+  const gathered = {
+    rows: places,
+    from: lying,
+    name: `tiles of ${way.input.length} from bytes of ${height}`,
+  };
+  const bytes = gather(graph, wide, gathered, part('bytes'));
+  const each = (places.length / way.input.length / groups) * from.width;
+  const colours = graph.reshape(bytes, [way.input.length, groups, each], part('colours'));
+  const scales = graph.node('Expand', [byteScale(graph), graph.integers([groups])], part('scales'));
+  const zeros = levelled ? [middleByte(graph, x, part('middle'))] : [];
+  return {
+    x: graph.node('DequantizeLinear', [colours, scales, ...zeros], part('tiles'), [int('axis', 1)]),
+    from,
+  };
+}
+
+/** Adds a convolution by mixtures of rows to a graph. */
+export function convByMixtures(node: MixedBlockConv, graph: GraphWriter): string {
+  const { way, weight, bias, out, block, order, folding, cells } = node;
+  const part = (name: string) => `${out}/${name}`;
+  const [channels, height, width] = graph.shapes.get(out)! as [number, number, number];
+  const phases = cells ? plain : folding.to;
+  const to: Standing = { groups: order.length / block, height, width: width * block, phases };
+  const [count, high] = [way.input.length, height * phases.y];
+  const [tiles, inputTiles] = [tilesOf(way, high), inputTilesOf(way, high)];
+
+  const [, innerHeight] = graph.shapes.get(node.in)! as [number, number];
+  const whole = cells ? innerHeight : innerHeight * folding.from.y;
+  const before = cells ? 1 : (folding.size - 1) / 2;
+  const source = (y: number) =>
+    cells ? Math.min(whole - 1, Math.max(0, y - before)) : reflected(y - before, whole);
+  const tiled = (node.from ? tilesOfBlocks : tilesOfBytes)(graph, node, (from) =>
+    tileRows(way, from, { tiles: inputTiles, source }),
+  );
+  const across = acrossOf(tiled.from);
+  const mixed = mix(graph, tiled.x, way.input, across * inputTiles * tiled.from.width, part('mixtures'));
+  const inner = node.from ? block : 1;
+  const shape = [1, count * across * inner, inputTiles, tiled.from.width / inner];
+  const [, , ...kernel] = graph.params[weight]!.shape;
+  const params = [weight, ...(bias ? [bias] : [])].map((name) => graph.param(name));
+  const products = conv(
+    graph,
+    [graph.reshape(mixed, shape, part('mixtures/shaped')), ...params],
+    part('products'),
+    {
+      kernel,
+      strides: [way.rows / way.step, cells ? 1 : axisOf(folding, 'x')!.stride],
+      group: count,
+    },
+  );
+  const made = mix(graph, products, way.output, acrossOf(to) * tiles * to.width, part('made'));
+  const rows = outputRows(way, to, tiles);
+  const name = `rows of ${to.groups} by ${height} in ${phases.y} by ${phases.x} from tiles of ${way.rows}`;
+  const lying = [way.rows * acrossOf(to) * tiles, to.width] as const;
+  const ordered = gather(graph, made, { rows, from: lying, name }, part('ordered'));
+  return graph.reshape(ordered, [1, channels, height, width], out);
 }

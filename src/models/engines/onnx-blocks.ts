@@ -106,11 +106,7 @@ const steps: BlockTable = {
   },
 
   blockConv: (node, graph) => {
-    const { out, conv: plain, activation, levelled, way } = node;
-    if (way) {
-      const weight = graph.param(plain.weight);
-      return convByMixtures(graph, { in: node.in, weight, out, block: node.block, way });
-    }
+    const { out, conv: plain, activation, levelled } = node;
     const input = padded(node, graph, `${out}/padded`);
     const [weight, bias] = [graph.param(plain.weight), plain.bias && graph.param(plain.bias)];
     const shape = {
@@ -125,6 +121,7 @@ const steps: BlockTable = {
     return conv(graph, [input.x, ...rest], out, shape);
   },
 
+  mixedBlockConv: convByMixtures,
   /**
    * Scale and shift are made from the moments; both are then one convolution of a channel with one number, or where it
    * is of corners with four of which one is that number, which puts the phases back in their cells.

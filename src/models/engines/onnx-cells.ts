@@ -19,19 +19,27 @@ interface Cells {
 
 export type Padding = NonNullable<ReturnType<typeof paddedCells>>;
 
-/** `edge` or `reflect` where all phases are padded alike by what ONNX calls so. */
-export function modeOf(
+const sourceOf = {
+  edge: (i: number, n: number) => Math.min(n - 1, Math.max(0, i)),
+  reflect: reflected,
+} as const;
+export type PadMode = keyof typeof sourceOf;
+const modes = Object.keys(sourceOf) as PadMode[];
+
+/** Whether all phases are padded alike, along one direction of `n` cells, by what ONNX calls so. */
+const follows = (mode: PadMode, { sources, before }: Padding, n: number): boolean =>
+  sources.every((cells) => cells.every((cell, place) => cell === sourceOf[mode](place - before, n)));
+
+/** `edge` or `reflect` where that is how one direction of `n` cells is padded. */
+export const modeAlong = (padding: Padding, n: number): PadMode | undefined =>
+  modes.find((mode) => follows(mode, padding, n));
+
+/** The same where it is how both are. */
+export const modeOf = (
   rows: Padding,
   columns: Padding,
   { height, width }: Pick<Cells, 'height' | 'width'>,
-): 'edge' | 'reflect' | undefined {
-  const follows = ({ sources, before }: Padding, source: (i: number) => number) =>
-    sources.every((row) => row.every((cell, place) => cell === source(place - before)));
-  const edge = (n: number) => (i: number) => Math.min(n - 1, Math.max(0, i));
-  const reflect = (n: number) => (i: number) => reflected(i, n);
-  if (follows(rows, edge(height)) && follows(columns, edge(width))) return 'edge';
-  return follows(rows, reflect(height)) && follows(columns, reflect(width)) ? 'reflect' : undefined;
-}
+): PadMode | undefined => modes.find((mode) => follows(mode, rows, height) && follows(mode, columns, width));
 
 /**
  * Columns beside a picture, [channels, x, rows, columns] → [channels, x, rows, n]: in each phase its own ones,

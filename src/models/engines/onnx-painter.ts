@@ -2,10 +2,10 @@ import type { Bound, Painter } from '../engine.js';
 import { type NetSpec, sizeOf } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
-import { type AnyNode, blocked } from './blocked.js';
+import type { AnyNode } from './blocked.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
-import { halfResolution } from './half-resolution.js';
-import { asWritten, type Lowered } from './lowered.js';
+import { lower, type Savings } from './lower.js';
+import type { Lowered } from './lowered.js';
 import { onnxGraph } from './onnx-graph.js';
 import type { Feeds, Session } from './onnx-session.js';
 
@@ -36,21 +36,11 @@ export class OnnxBound implements Bound {
 }
 
 /** What to paint with, and which ways to save time suit the device. */
-export interface OnnxPainterOptions {
+export interface OnnxPainterOptions extends Savings {
   readonly net: NetSpec;
   readonly base: Weights;
   readonly size: Size;
   readonly open: (graph: Uint8Array) => Promise<Session>;
-  /** Whether full-size layers run in cells: see docs/performance.md. */
-  readonly folds: boolean;
-  /** Channels in a block of the runtime's convolutions, where it has such (see `blocks.ts`). */
-  readonly block?: number;
-}
-
-/** The net as the device runs it fastest. */
-function lower({ net, size, folds, block }: OnnxPainterOptions): Lowered<AnyNode> | undefined {
-  const half = folds ? halfResolution(net, outputs, size) : undefined;
-  return (block ? blocked(half ?? asWritten(net, outputs, size), block) : undefined) ?? half;
 }
 
 /** Paints with a graph whose style weights are inputs, so that every picture may have its own style. */
@@ -64,7 +54,7 @@ export class OnnxPainter implements Painter {
   /** Compiles the graph and paints one picture, so that the first frame finds all buffers in place. */
   static async open(options: OnnxPainterOptions): Promise<OnnxPainter> {
     const { net, base, size, open } = options;
-    const lowered = lower(options);
+    const lowered = lower(net, outputs, size, options);
     const graph = onnxGraph(net, { outputs, constants: base, size, lowered });
     const painter = new OnnxPainter(options, lowered, await open(graph));
     try {

@@ -70,6 +70,12 @@ export function axisOf({ size, stride, repeat, ...phases }: Folding, direction: 
   return { taps, from, to, first, size: Math.max(...cells) - first + 1, stride: step };
 }
 
+/** The direction of a filter that is not folded, of pixels on pixels. */
+export const wholeAxis = (size: number): Axis => ({
+  taps: Array.from({ length: size }, (_, k) => ({ to: 0, k, cell: k, phase: 0 })),
+  ...{ from: 1, to: 1, first: 0, size, stride: 1 },
+});
+
 /**
  * For each phase, which cell stands at each place of the padded row, `from` -first before the row to as far as the
  * last filter reads. Undefined when one place would need two different cells, or one of another phase.

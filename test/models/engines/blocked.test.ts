@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { blocked } from '../../../src/models/engines/blocked.js';
 import { halfResolution } from '../../../src/models/engines/half-resolution.js';
+import { lower } from '../../../src/models/engines/lower.js';
 import { asWritten } from '../../../src/models/engines/lowered.js';
 import { blockSize } from '../../../src/models/engines/onnx-block-size.js';
 import { loadRuntime } from '../../../src/models/engines/onnx-session.js';
@@ -21,6 +22,7 @@ const cellsInBlocks = (net: NetSpec, size: Size) => {
   const half = halfResolution(net, outputs, size);
   return blocked(half ?? asWritten(net, outputs, size), block!) ?? half;
 };
+const asPainted = (net: NetSpec, size: Size) => lower(net, outputs, size, { folds: true, block });
 
 describe('the width of a block', () => {
   it('is 8 or 16 where the library has blocks at all', () => {
@@ -45,20 +47,21 @@ describe.skipIf(!block)(
       output: fc.constantFrom('sigmoid', 'tanh', 'linear'),
     } as const);
 
-    it('for any TransformNet, size and weights, with cells and without', async () => {
+    it('for any TransformNet, size and weights, with cells, with mixtures, and with neither', async () => {
       await fc.assert(
         fc.asyncProperty(nets, sides, sides, fc.nat(1000), async (options, width, height, seed) => {
           const net = transformNet(options);
-          await expectSamePainting(net, { width, height }, cellsInBlocks, seed);
-          await expectSamePainting(net, { width, height }, inBlocks, seed);
+          for (const lower of [asPainted, cellsInBlocks, inBlocks])
+            await expectSamePainting(net, { width, height }, lower, seed);
         }),
-        { numRuns: 20 },
+        { numRuns: 16 },
       );
     }, 60_000);
 
     it('where blocks meet ops that know none', async () => {
       await expectSamePainting(motleyNet(8), { width: 24, height: 16 }, cellsInBlocks);
       await expectSamePainting(motleyNet(8), { width: 24, height: 16 }, inBlocks);
+      await expectSamePainting(motleyNet(8), { width: 24, height: 16 }, asPainted);
     });
 
     it('where a param is read twice', async () => {
@@ -86,7 +89,7 @@ describe.skipIf(!block)(
       const net = transformNet({ base: 8, residuals: 2 });
       const params = new Map([...seededWeights(net, 'net', 2), ...seededWeights(net, 'style', 3)]);
       const truth = reference(net, params, { ...size, data }).picture!.data;
-      const made = await paintLowered(net, { ...size, data }, cellsInBlocks(net, size), true, 2);
+      const made = await paintLowered(net, { ...size, data }, asPainted(net, size), true, 2);
       expect(made.every((byte, i) => Math.abs(byte - truth[i]!) <= 1)).toBe(true);
       expect(made.filter((byte, i) => byte !== truth[i]).length / made.length).toBeLessThan(0.3);
     });
@@ -100,7 +103,8 @@ describe('what stands in blocks', () => {
   it('is every convolution and norm of a TransformNet, with what follows them', () => {
     const ops = lowered.nodes.map(({ op }) => op);
     const count = (op: string) => ops.filter((other) => other === op).length;
-    expect(count('blockConv')).toBe(8);
+    expect(count('blockConv')).toBe(6);
+    expect(count('mixedBlockConv')).toBe(2);
     expect(count('blockNorm')).toBe(7);
     expect(
       ops.filter((op) => ['conv', 'cellConv', 'relu', 'add', 'sigmoid', 'toBlocks'].includes(op)),

@@ -1,11 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blocked } from '../../../src/models/engines/blocked.js';
-import { halfResolution } from '../../../src/models/engines/half-resolution.js';
-import { asWritten } from '../../../src/models/engines/lowered.js';
+import { type Order, orderOf } from '../../../src/models/engines/blocks.js';
+import { lower as lowerFor } from '../../../src/models/engines/lower.js';
 import { blockSize } from '../../../src/models/engines/onnx-block-size.js';
 import { loadRuntime } from '../../../src/models/engines/onnx-session.js';
-import { mixedFilters, tilesOf, type Winograd, winogradFor } from '../../../src/models/engines/winograd.js';
+import {
+  fewInputsWay,
+  fewOutputsWay,
+  inputTilesOf,
+  mixedBias,
+  mixedFilters,
+  tilesOf,
+  type Winograd,
+  winogradFor,
+} from '../../../src/models/engines/winograd.js';
 import { NetBuilder, type NetSpec, type NodeOf } from '../../../src/models/net.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
 import type { Size } from '../../../src/models/pixels.js';
@@ -22,10 +30,9 @@ const conv: NodeOf<'conv'> = {
 const shape = [64, 64, 3, 3];
 const wayFor = (height: number) => winogradFor(conv, shape, height, 8)!;
 
-const lower = (net: NetSpec, size: Size) =>
-  blocked(halfResolution(net, outputs, size) ?? asWritten(net, outputs, size), block!);
+const lower = (net: NetSpec, size: Size) => lowerFor(net, outputs, size, { folds: true, block });
 const mixing = (net: NetSpec, size: Size) =>
-  lower(net, size)!.nodes.filter((node) => node.op === 'blockConv' && node.way);
+  lower(net, size)!.nodes.flatMap((node) => (node.op === 'mixedBlockConv' ? [node.weight] : []));
 
 const numbers = (count: number) =>
   fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: count, maxLength: count });
@@ -44,58 +51,133 @@ describe('mixtures of rows', () => {
     expect(tilesOf(wayFor(height), height)).toBe(Math.ceil(height / rows));
   });
 
-  it.each([wayFor(8), wayFor(90)])('yield what three rows of a filter do', (way: Winograd) => {
+  it.each([
+    ['3 rows by 4', wayFor(8)],
+    ['3 rows by 6', wayFor(90)],
+    ['9 rows by 6', fewInputsWay([8, 3, 9, 9], 8)!],
+    ['7 rows by 5', fewOutputsWay([3, 8, 7, 7], 8)!],
+    ['9 rows by 5', fewOutputsWay([3, 8, 9, 9], 8)!],
+  ])('yield what a filter of %s does, over several tiles', (_, way: Winograd) => {
+    const height = 3 * way.rows;
+    const read = way.step * (inputTilesOf(way, height) - 1) + way.input.length;
     fc.assert(
-      fc.property(numbers(way.rows + 2), numbers(3), (input, filter) => {
-        const products = way.input.map((row, k) => dot(row, input) * dot(way.filter[k]!, filter));
-        way.output.forEach((row, y) => {
-          expect(dot(row, products)).toBeCloseTo(dot(filter, input.slice(y, y + 3)), 9);
-        });
+      fc.property(numbers(read), numbers(way.size), (input, filter) => {
+        const products = Array.from({ length: tilesOf(way, height) }, (_, tile) =>
+          way.input.map((row, k) =>
+            Array.from({ length: way.parts }, (_, part) => {
+              const first = tile * way.rows + part * way.taps;
+              const taps = filter.slice(part * way.taps, (part + 1) * way.taps);
+              return dot(row, input.slice(first)) * dot(taps, way.filter[k]!);
+            }).reduce((sum, x) => sum + x),
+          ),
+        );
+        for (let y = 0; y < height; y++) {
+          const made = dot(way.output[y % way.rows]!, products[Math.floor(y / way.rows)]!);
+          expect(made).toBeCloseTo(dot(filter, input.slice(y)), 7);
+        }
       }),
     );
   });
 
+  const data = (count: number) => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
+
   it('are of filters in blocks, one mixture after the other', () => {
     const way = wayFor(8);
-    const data = Float32Array.from({ length: 64 * 64 * 9 }, (_, i) => Math.sin(i));
-    const { shape: made, data: mixed } = mixedFilters(way, { shape, data }, 8);
-    expect(made).toEqual([way.input.length * 64, 64, 1, 3]);
+    const filters = data(64 * 64 * 9);
+    const order = orderOf(64, 8);
+    const made = mixedFilters(way, { shape, data: filters }, { block: 8, outs: order, ins: order });
+    expect(made.shape).toEqual([way.input.length * 64, 64, 1, 3]);
     for (const [k, out, input, column] of [
       [0, 0, 0, 0],
       [1, 9, 3, 2],
       [4, 63, 40, 1],
       [5, 17, 63, 0],
     ] as const) {
-      const taps = [0, 3, 6].map((row) => data[(out * 64 + input) * 9 + row + column]!);
+      const taps = [0, 3, 6].map((row) => filters[(out * 64 + input) * 9 + row + column]!);
       const groups = (k * 8 + Math.floor(out / 8)) * 8 + Math.floor(input / 8);
       const place = ((groups * 3 + column) * 8 + (input % 8)) * 8 + (out % 8);
-      expect(mixed[place]).toBeCloseTo(dot(way.filter[k]!, taps), 5);
+      expect(made.data[place]).toBeCloseTo(dot(way.filter[k]!, taps), 5);
     }
   });
 
-  it('are for convolutions of many channels alone, in full blocks, with a reflected border and nothing added', () => {
+  it('are of filters in several parts, on plain channels, with blocks that are filled up', () => {
+    const way = fewInputsWay([8, 3, 7, 7], 8)!;
+    const filters = data(5 * 3 * 7 * 2);
+    const outs: Order = [4, 3, 2, 1, 0, -1, -1, -1];
+    const made = mixedFilters(
+      way,
+      { shape: [5, 3, 7, 2], data: filters },
+      { block: 8, outs, ins: undefined },
+    );
+    expect(made.shape).toEqual([8 * 8, 3, 3, 2]);
+    for (const [k, lane, input, part, column] of [
+      [0, 0, 0, 0, 0],
+      [3, 4, 2, 1, 1],
+      [7, 1, 1, 2, 0],
+    ] as const) {
+      const taps = [0, 1, 2].map((tap) => {
+        const row = 3 * part + tap;
+        return row < 7 ? filters[((outs[lane]! * 3 + input) * 7 + row) * 2 + column]! : 0;
+      });
+      const place = (((k * 3 + input) * 3 + part) * 2 + column) * 8 + lane;
+      expect(made.data[place]).toBeCloseTo(dot(way.filter[k]!, taps), 5);
+    }
+    expect(made.data.filter((_, i) => i % 8 > 4).every((value) => value === 0)).toBe(true);
+  });
+
+  it('add a bias once to every row', () => {
+    const way = fewOutputsWay([3, 8, 9, 9], 8)!;
+    const bias = [2, -3, 5];
+    const { data: mixed } = mixedBias(way, { shape: [3], data: Float32Array.from(bias) });
+    for (const row of way.output)
+      for (const [channel, value] of bias.entries())
+        expect(
+          dot(
+            row,
+            way.input.map((_, k) => mixed[3 * k + channel]!),
+          ),
+        ).toBeCloseTo(value, 6);
+  });
+
+  it('are for convolutions of many channels, in full blocks, with a reflected border and nothing added', () => {
     expect(winogradFor(conv, shape, 32, 16)).toBeDefined();
-    expect(winogradFor(conv, [32, 32, 3, 3], 32, 8)).toBeUndefined();
+    expect(winogradFor(conv, [32, 32, 3, 3], 32, 8)).toBeDefined();
+    expect(winogradFor(conv, [24, 24, 3, 3], 32, 8)).toBeUndefined();
     expect(winogradFor(conv, [64, 72, 3, 3], 32, 16)).toBeUndefined();
     expect(winogradFor(conv, [64, 64, 5, 5], 32, 8)).toBeUndefined();
     expect(winogradFor({ ...conv, stride: 2 }, shape, 32, 8)).toBeUndefined();
     expect(winogradFor({ ...conv, padMode: 'zero' }, shape, 32, 8)).toBeUndefined();
     expect(winogradFor({ ...conv, bias: 'b' }, shape, 32, 8)).toBeUndefined();
   });
+
+  it('are for large filters where few channels go in or come out, in blocks of 8', () => {
+    expect(fewInputsWay([16, 3, 9, 9], 8)).toBeDefined();
+    expect(fewInputsWay([16, 3, 5, 5], 8)).toBeUndefined();
+    expect(fewInputsWay([12, 3, 9, 9], 8)).toBeUndefined();
+    expect(fewOutputsWay([3, 16, 9, 9], 8)).toBeDefined();
+    expect(fewOutputsWay([3, 12, 9, 9], 8)).toBeUndefined();
+    expect(fewOutputsWay([3, 16, 9, 9], 16)).toBeUndefined();
+  });
 });
 
 describe.skipIf(!block)('a net by mixtures of rows (skipped where there are no blocks)', () => {
-  it('has its residual convolutions so where they are wide, and no other', () => {
+  it('has its large filters and its residual convolutions so, and others where they are wide', () => {
     const size = { width: 24, height: 16 };
-    expect(mixing(transformNet({ base: 16, residuals: 3 }), size)).toHaveLength(6);
-    expect(mixing(transformNet({ base: 8 }), size)).toEqual([]);
+    const large = block === 8 ? ['first', 'last'] : [];
+    const named = (...layers: string[]) => layers.map((layer) => `${layer}.weight`);
+    const inner = ['res0a', 'res0b'];
+    const by = (base: number) => mixing(transformNet({ base, residuals: 1 }), size).sort();
+    expect(by(8)).toEqual(named(...large, ...inner));
+    expect(by(16)).toEqual(named(...large, ...inner, 'up1'));
+    expect(by(32)).toEqual(named('down1', ...large, ...inner, 'up1', 'up2'));
+    expect(mixing(transformNet({ base: 4 }), size)).toEqual([]);
   });
 
   it('paints what the net paints, for any size and weights', async () => {
     const sides = fc.integer({ min: 2, max: 15 }).map((n) => 4 * n);
     await fc.assert(
       fc.asyncProperty(
-        fc.constantFrom(16, 20, 32),
+        fc.constantFrom(8, 16, 20, 32),
         fc.integer({ min: 1, max: 3 }),
         sides,
         sides,
@@ -117,7 +199,25 @@ describe.skipIf(!block)('a net by mixtures of rows (skipped where there are no b
     const picture = net.push('toRgb8', { in: net.push('sigmoid', { in: last }) });
     const spec = net.build({ name: 'alone', inputs: ['content'], outputs: { picture }, stride: 1 });
     const size = { width: 11, height: 13 };
-    expect(mixing(spec, size)).toHaveLength(1);
+    expect(mixing(spec, size)).toEqual(['mixed.weight']);
+    await expectSamePainting(spec, size, lower);
+  });
+
+  it.each([
+    ['nothing but relu stands between them', false],
+    ['a norm between them has to be plain', true],
+  ])('where large filters alone make it, and %s', async (_, plain) => {
+    const net = new NetBuilder();
+    let x = net.push('fromRgb8', { in: 'content' });
+    x = net.conv(x, 'first', { in: 3, out: 8, size: 7 }, { bias: net.param('first.bias', [8]) });
+    const scale = net.param('scale', [8]);
+    if (plain) for (let i = 0; i < 2; i++) x = net.push('instanceNorm', { in: x, epsilon: 1e-5, scale });
+    x = net.push('relu', { in: x });
+    x = net.conv(x, 'last', { in: 8, out: 3, size: 7 }, { bias: net.param('last.bias', [3]) });
+    const picture = net.push('toRgb8', { in: net.push('sigmoid', { in: x }) });
+    const spec = net.build({ name: 'large', inputs: ['content'], outputs: { picture }, stride: 4 });
+    const size = { width: 20, height: 28 };
+    expect(mixing(spec, size)).toEqual(plain || block !== 8 ? [] : ['first.weight', 'last.weight']);
     await expectSamePainting(spec, size, lower);
   });
 
