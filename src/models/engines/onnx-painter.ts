@@ -11,9 +11,6 @@ import type { Feeds, Session } from './onnx-session.js';
 
 const outputs = ['picture'];
 
-const copied = (weights: Weights): Weights =>
-  new Map([...weights].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }]));
-
 /** A style's weights apart from their owner's numbers, as the graph's inputs. */
 export class OnnxBound implements Bound {
   feeds: Feeds | undefined;
@@ -23,10 +20,10 @@ export class OnnxBound implements Bound {
     style: Weights,
     session: Session,
   ) {
-    const weights = copied(style);
-    const fed = painter.lowered?.fold(weights) ?? weights;
+    const fed = painter.lowered?.fold(style) ?? style;
+    const own = (name: string, data: Float32Array) => (data === style.get(name)?.data ? data.slice() : data);
     this.feeds = Object.fromEntries(
-      [...fed].map(([name, { data, shape }]) => [name, session.floats(data, shape)]),
+      [...fed].map(([name, { data, shape }]) => [name, session.floats(own(name, data), shape)]),
     );
   }
 
