@@ -1,5 +1,6 @@
 import { LivebrushError } from '../errors.js';
 import type { LiveCodec } from '../pipeline/live.js';
+import { keepInOrder } from '../server/peer-dtls.js';
 import { addressesOf, peerDefaults } from '../server/peer-settings.js';
 import { guardSockets, type Ice } from '../server/peer-sockets.js';
 import { closeConnection, loadWerift, type Werift } from '../server/peer-werift.js';
@@ -69,6 +70,7 @@ export class Client {
     const client = new Client(await loadWerift(), options);
     await client.pc.setLocalDescription(await client.pc.createOffer());
     for (const { connection } of client.pc.iceTransports) guardSockets(connection as unknown as Ice);
+    for (const dtls of client.pc.dtlsTransports) keepInOrder(dtls);
     return client;
   }
 

@@ -3,6 +3,7 @@ import type * as Werift from 'werift';
 import { Unsupported } from '../errors.js';
 import type { LiveCodec } from '../pipeline/live.js';
 import { COLOR_SPACE_URI } from '../pipeline/rtp/index.js';
+import { farewell, keepInOrder } from './peer-dtls.js';
 import type { Offer, Part } from './peer-offer.js';
 import { addressesOf, type PeerSettings } from './peer-settings.js';
 import { guardSockets, type Ice } from './peer-sockets.js';
@@ -92,7 +93,10 @@ export async function negotiate(pc: Connection, offer: Offer, part: Part): Promi
     // Left alone it asks a public STUN server, whatever `iceServers` says.
     connection.stunServer = undefined;
   }
-  if (offer.active) for (const dtls of pc.dtlsTransports) dtls.role = 'server';
+  for (const dtls of pc.dtlsTransports) {
+    if (offer.active) dtls.role = 'server';
+    keepInOrder(dtls);
+  }
   await pc.setLocalDescription(await pc.createAnswer());
   for (const { connection } of pc.iceTransports) guardSockets(connection as unknown as Ice);
   return tidied(pc.localDescription?.sdp ?? '');
@@ -111,37 +115,4 @@ export async function closeConnection(pc: Connection): Promise<void> {
   await pc.close().catch(() => {});
   for (const { protocols } of ices)
     for (const protocol of protocols) await protocol.close?.().catch(() => {});
-}
-
-/** What is used of werift's DTLS socket: inner parts that it does not declare, as of the pinned version. */
-interface Dtls {
-  readonly dtls: { flight: number };
-  readonly cipher: {
-    encryptPacket(packet: { readonly recordLayerHeader: { contentType: number } }): unknown;
-  };
-  send(bytes: Buffer): Promise<void>;
-}
-const ALERT = 21;
-/** A warning, which says that the connection is closed (RFC 5246, 7.2). */
-const CLOSE_NOTIFY = [1, 0];
-
-/** Tells the other side that it is over, which werift does not; a handshake under way is given up. */
-async function farewell(transport: Werift.RTCDtlsTransport): Promise<void> {
-  const socket = transport.dtls as unknown as Dtls | undefined;
-  if (!socket) return;
-  try {
-    if (transport.state === 'connected') {
-      const { cipher } = socket;
-      const encrypt = cipher.encryptPacket.bind(cipher);
-      cipher.encryptPacket = (packet) => {
-        packet.recordLayerHeader.contentType = ALERT;
-        return encrypt(packet);
-      };
-      await socket.send(Buffer.from(CLOSE_NOTIFY));
-    }
-    // Beyond all flights: it would go on repeating its last one.
-    socket.dtls.flight = Number.MAX_SAFE_INTEGER;
-  } catch {
-    // The other side notices by itself, only later.
-  }
 }
