@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadInput, Conflict, LivebrushError } from '../errors.js';
 import { NAME } from '../models/style.js';
@@ -8,6 +8,7 @@ import type { JobInfo, JobRequest, Share } from './protocol.js';
 import { Queue, type Task } from './queue.js';
 import { type Step, type Transcode, transcodeApart } from './transcoder.js';
 import type { Uploads } from './uploads.js';
+import { WorkFolder } from './work-folder.js';
 
 /** What jobs work with. */
 export interface JobsOptions {
@@ -52,9 +53,11 @@ const types = { mp4: 'video/mp4', mkv: 'video/x-matroska', webm: 'video/webm' } 
 export class Jobs implements AsyncDisposable {
   readonly #options: JobsOptions;
   readonly #queue: Queue<Job>;
+  readonly #folder: WorkFolder;
 
   constructor(options: JobsOptions) {
     this.#options = options;
+    this.#folder = new WorkFolder(options.folder);
     this.#queue = new Queue<Job>({
       ...{ prefix: 'job', what: 'transcodes', most: options.most, problemOf },
       run: (job) => this.#transcode(job),
@@ -84,7 +87,7 @@ export class Jobs implements AsyncDisposable {
     const shares = sharesOf(request, style);
     for (const name of new Set([...shares.map((share) => share.style), ...cueStyles(request)]))
       await checkStyle(name);
-    await mkdir(folder, { recursive: true });
+    await this.#folder.open();
     const job = this.#queue.add((task) => ({
       ...{ ...task, request, file, shares, hold: uploads.hold(request.input) },
       ...{ output: join(folder, `${task.id}.${request.container}`), frames: 0, fps: 0, total: undefined },
@@ -106,9 +109,8 @@ export class Jobs implements AsyncDisposable {
   }
 
   async #transcode(job: Job): Promise<void> {
-    const { folder, transcode = transcodeApart } = this.#options;
-    const cwd = await mkdtemp(join(folder, 'work-'));
-    try {
+    const { transcode = transcodeApart } = this.#options;
+    await this.#folder.within('work-', async (cwd) => {
       const args = await this.#args(job, cwd);
       const onStep = ({ frames, total, fps }: Step) => {
         job.frames = frames;
@@ -116,9 +118,7 @@ export class Jobs implements AsyncDisposable {
         job.fps = fps;
       };
       await transcode({ args, cwd, signal: job.stop.signal, onStep });
-    } finally {
-      await rm(cwd, { recursive: true, force: true });
-    }
+    });
   }
 
   async #args({ request, file, shares, output }: Job, cwd: string): Promise<string[]> {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Conflict, LivebrushError, NotFound } from '../errors.js';
 import type { Frame } from '../pipeline/frame.js';
@@ -7,6 +7,7 @@ import type { StreamInfo, TuningInfo, TuningRequest } from './protocol.js';
 import { isOver, Queue, type Task } from './queue.js';
 import type { Styles } from './styles.js';
 import { type Tune, tuneApart } from './tuner.js';
+import { WorkFolder } from './work-folder.js';
 
 /** A stream to learn from. */
 export interface Teacher {
@@ -42,9 +43,11 @@ const GATHER: GatherOptions = { count: 24, least: 8, everyMs: 500, patienceMs: 6
 export class Tunings implements AsyncDisposable {
   readonly #options: TuningsOptions;
   readonly #queue: Queue<Tuning>;
+  readonly #folder: WorkFolder;
 
   constructor(options: TuningsOptions) {
     this.#options = options;
+    this.#folder = new WorkFolder(options.folder);
     this.#queue = new Queue<Tuning>({
       ...{ prefix: 'tuning', what: 'tunings', most: options.most, problemOf },
       run: (tuning) => this.#run(tuning),
@@ -96,12 +99,10 @@ export class Tunings implements AsyncDisposable {
   }
 
   async #run(tuning: Tuning): Promise<void> {
-    const { folder, styles, model, tune = tuneApart } = this.#options;
+    const { styles, model, tune = tuneApart } = this.#options;
     const { style, stream, steps } = tuning.request;
     const { signal } = tuning.stop;
-    await mkdir(folder, { recursive: true });
-    const cwd = await mkdtemp(join(folder, 'tune-'));
-    try {
+    await this.#folder.within('tune-', async (cwd) => {
       const [content, out] = [join(cwd, 'frames'), join(cwd, 'made')];
       await mkdir(content);
       const teacher = this.#teacher(stream);
@@ -121,9 +122,7 @@ export class Tunings implements AsyncDisposable {
       ];
       await tune({ args, cwd, signal, onStep });
       await styles.keepTuned(style, join(out, 'style.safetensors'));
-    } finally {
-      await rm(cwd, { recursive: true, force: true });
-    }
+    });
   }
 
   /** Ends what runs and removes what was left of it. */
