@@ -251,23 +251,7 @@ class Folder {
   }
 }
 
-/**
- * The part of a net that some outputs need with its full-size layers at half size and less, for pictures of one size;
- * undefined where nothing of it gains.
- * @param block where it is for blocks of so many channels (see `blocked`): some layers then mix rows.
- */
-export function halfResolution(
-  net: NetSpec,
-  outputs: readonly string[],
-  size: Size,
-): Lowered<Node | CellNode> | undefined;
-export function halfResolution(
-  net: NetSpec,
-  outputs: readonly string[],
-  size: Size,
-  block: number,
-): Lowered<Node | CellNode | MixedConv> | undefined;
-export function halfResolution(
+function folded(
   net: NetSpec,
   outputs: readonly string[],
   size: Size,
@@ -287,3 +271,14 @@ export function halfResolution(
       new Map([...weights].map(([name, tensor]) => [name, folder.folds.get(name)?.(tensor) ?? tensor])),
   };
 }
+
+/**
+ * The part of a net that some outputs need with its full-size layers at half size and less, for pictures of one size;
+ * undefined where nothing of it gains.
+ */
+export const halfResolution = (net: NetSpec, outputs: readonly string[], size: Size) =>
+  folded(net, outputs, size) as Lowered<Node | CellNode> | undefined;
+
+/** The same for blocks of so many channels (see `blocked`): some layers mix rows. */
+export const halfResolutionMixed = (net: NetSpec, outputs: readonly string[], size: Size, block: number) =>
+  folded(net, outputs, size, block);

@@ -1,7 +1,7 @@
 import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
 import { type AnyNode, blocked } from './blocked.js';
-import { halfResolution } from './half-resolution.js';
+import { halfResolution, halfResolutionMixed } from './half-resolution.js';
 import { asWritten, type Lowered } from './lowered.js';
 
 /** Which ways to save time suit a device. */
@@ -21,6 +21,6 @@ export function lower(
 ): Lowered<AnyNode> | undefined {
   const half = folds ? halfResolution(net, outputs, size) : undefined;
   if (!block) return half;
-  const mixing = folds ? halfResolution(net, outputs, size, block) : undefined;
+  const mixing = folds ? halfResolutionMixed(net, outputs, size, block) : undefined;
   return (mixing && blocked(mixing, block)) ?? blocked(half ?? asWritten(net, outputs, size), block) ?? half;
 }
