@@ -6,7 +6,7 @@ import { root } from './setup.mjs';
 const SHARED = ['config', 'log', 'errors', 'turns'];
 const PIPELINE_MAY_USE = ['pixels', 'engine', 'style', 'weights'].map((name) => `models/${name}`);
 /** What a client of the server shares with it: WebRTC, and the words of the API. */
-const LOADTEST_MAY_USE = /^(models\/pixels|server\/(peer-(werift|sockets|settings)|protocol))$/;
+const LOADTEST_MAY_USE = /^(models\/pixels|server\/(peer-(werift|dtls|sockets|settings)|protocol))$/;
 
 const layers = {
   models: (to) => to.startsWith('models/'),
