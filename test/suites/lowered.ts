@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { AnyNode } from '../../src/models/engines/blocked.js';
+import type { AnyNode } from '../../src/models/engines/block-ops.js';
 import type { Lowered } from '../../src/models/engines/lowered.js';
 import { onnxGraph } from '../../src/models/engines/onnx-graph.js';
 import { loadRuntime, Session } from '../../src/models/engines/onnx-session.js';

@@ -1,6 +1,7 @@
 import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
-import { type AnyNode, blocked } from './blocked.js';
+import type { AnyNode } from './block-ops.js';
+import { blocked } from './blocked.js';
 import { halfResolution, halfResolutionMixed } from './half-resolution.js';
 import { asWritten, type Lowered } from './lowered.js';
 

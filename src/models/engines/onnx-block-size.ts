@@ -1,7 +1,8 @@
 import { NetBuilder, type NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
 import { randomWeights } from '../random-weights.js';
-import { type AnyNode, blocked } from './blocked.js';
+import type { AnyNode } from './block-ops.js';
+import { blocked } from './blocked.js';
 import { halfResolution } from './half-resolution.js';
 import { asWritten, type Lowered } from './lowered.js';
 import { onnxGraph } from './onnx-graph.js';

@@ -1,5 +1,5 @@
 import { reflected } from '../pixels.js';
-import type { BlockNodeOf } from './blocked.js';
+import type { BlockNodeOf } from './block-ops.js';
 import { phaseCount } from './blocks.js';
 import { conv } from './onnx-block-conv.js';
 import { padColumns } from './onnx-block-pads.js';

@@ -1,4 +1,4 @@
-import type { BlockNode, BlockNodeOf, BlockOps } from './blocked.js';
+import type { BlockNode, BlockNodeOf, BlockOps } from './block-ops.js';
 import { type Order, phaseCount } from './blocks.js';
 import { type ConvShape, conv, domain } from './onnx-block-conv.js';
 import { meanOf, moments } from './onnx-block-moments.js';

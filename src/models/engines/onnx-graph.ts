@@ -2,7 +2,7 @@ import { BadInput } from '../../errors.js';
 import { apply, type NetSpec, nodesFor } from '../net.js';
 import type { Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
-import type { AnyNode } from './blocked.js';
+import type { AnyNode } from './block-ops.js';
 import type { Lowered } from './lowered.js';
 import { applyBlock, isBlockNode } from './onnx-blocks.js';
 import { applyCell, isCellNode } from './onnx-cells.js';

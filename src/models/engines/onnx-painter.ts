@@ -2,7 +2,7 @@ import type { Bound, Painter } from '../engine.js';
 import { type NetSpec, sizeOf } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
-import type { AnyNode } from './blocked.js';
+import type { AnyNode } from './block-ops.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
 import { lower, type Savings } from './lower.js';
 import type { Lowered } from './lowered.js';
