@@ -41,6 +41,15 @@ function optionsOf(args) {
   return { ...values, width, height, ...numbers };
 }
 
+/** Whether a line that the server wrote is more than a warning, such as that it paints at a smaller size. */
+function tellsOfError(line) {
+  try {
+    return JSON.parse(line).level >= 50;
+  } catch {
+    return line !== '';
+  }
+}
+
 /** Waits until the camera is in. @throws when that takes too long */
 async function arrived(server) {
   for (let tries = 0; tries < 150; tries++) {
@@ -179,7 +188,7 @@ async function run(options) {
       ...{
         notices: control.notices,
         pageErrors: broken,
-        serverErrors: server.errors().split('\n').filter(Boolean),
+        serverErrors: server.errors().split('\n').filter(tellsOfError),
       },
     };
   } finally {
