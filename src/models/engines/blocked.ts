@@ -9,6 +9,7 @@ import {
   type Order,
   orderOf,
   phaseCount,
+  phasesApart,
   sameOrder,
 } from './blocks.js';
 import { cornerFilters, cornerShape, yieldsCorners } from './corners.js';
@@ -152,7 +153,7 @@ class Blocker {
     const phases = conv.op === 'cellConv' ? conv.folding.to : plain;
     const order = orderOf(outs, block, phases);
     const levelled = this.#levels(conv);
-    const corners = levelled && from !== undefined && isPhaseMajor(order, phases) && yieldsCorners(conv);
+    const corners = levelled && from !== undefined && yieldsCorners(conv);
     const [, height, width] = this.source.shapes.get(conv.out)! as [number, number, number];
     const shape = corners ? cornerShape(written) : written;
     const way = levelled && from ? winogradFor(conv, shape, corners ? height + 1 : height, block) : undefined;
@@ -205,8 +206,8 @@ class Blocker {
     const { shape } = this.params[weight]!;
     const [outs, ins] = shape as [number, number];
     const order = orderOf(outs * to.y, block, to);
-    const apart = (stands: Order, { y, x }: Phases) => y === 1 || isPhaseMajor(stands, { y, x });
-    if (!(bytes || (from && apart(from, phases))) || !apart(order, to)) return false;
+    const rowsApart = (stands: Order, cells: Phases) => phasesApart(stands, cells).y === cells.y;
+    if (!(bytes || (from && rowsApart(from, phases))) || !rowsApart(order, to)) return false;
     const blocks = {
       block,
       outs: orderOf(outs, block, { y: 1, x: to.x }),
@@ -214,7 +215,7 @@ class Blocker {
     };
     this.#fold(weight, mixedShape(way, shape, blocks), (tensor) => mixedFilters(way, tensor, blocks));
     if (bias)
-      this.#fold(bias, [way.input.length * blocks.outs.length], (tensor) =>
+      this.#fold(bias, [way.input.length * way.runs * blocks.outs.length], (tensor) =>
         mixedBias(way, blockNumbers(tensor, blocks.outs)),
       );
     const levelled = this.#norms(out);

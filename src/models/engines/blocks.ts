@@ -17,19 +17,25 @@ export const phaseCount = ({ y, x }: Phases): number => y * x;
 
 /**
  * The order of a tensor's channels in blocks. Phases of cells stand one after the other where that fills whole blocks,
- * so that each block has one phase and cells come apart block by block; otherwise channels stand as they are.
+ * so that each block has one phase and cells come apart block by block; or else those of rows do, where that fills
+ * them; otherwise channels stand as they are.
  */
 export function orderOf(channels: number, block: number, phases: Phases = plain): Order {
-  const each = phaseCount(phases);
-  const real = channels / each;
-  if (each > 1 && real % block === 0)
-    return Array.from({ length: channels }, (_, i) => (i % real) * each + Math.floor(i / real));
-  return Array.from({ length: filledUp(channels, block) }, (_, i) => (i < channels ? i : -1));
+  const apart = [phaseCount(phases), phases.y].find((count) => count > 1 && (channels / count) % block === 0);
+  if (!apart) return Array.from({ length: filledUp(channels, block) }, (_, i) => (i < channels ? i : -1));
+  const each = channels / apart;
+  return Array.from({ length: channels }, (_, i) => (i % each) * apart + Math.floor(i / each));
 }
 
 /** Whether each block holds one phase only. */
 export const isPhaseMajor = (order: Order, phases: Phases): boolean =>
   phaseCount(phases) > 1 && order[1] === phaseCount(phases);
+
+/** Phases that have blocks of their own: all, those of rows, or none. */
+export function phasesApart(order: Order, phases: Phases): Phases {
+  if (isPhaseMajor(order, phases)) return phases;
+  return phases.y > 1 && order[1] === phases.y ? { y: phases.y, x: 1 } : plain;
+}
 
 export const sameOrder = (a: Order, b: Order): boolean =>
   a.length === b.length && a.every((c, i) => c === b[i]);

@@ -86,7 +86,7 @@ function foldingOf(
       ? { size, stride, repeat, from, to: half }
       : undefined;
   if (stride === 2 && size === 3) return { size, stride, repeat, from, to: plain };
-  const to = block && fewOutputsWay(weight, block) ? mixedOutput : output;
+  const to = block && fewOutputsWay(weight, channels * from.x, block) ? mixedOutput : output;
   return out <= FEW_CHANNELS && size > 3 && stride === 1 ? { size, stride, repeat, from, to } : undefined;
 }
 
@@ -97,8 +97,9 @@ function wayOf(
   { bytes, block }: { bytes: boolean; block: number | undefined },
 ): Winograd | undefined {
   if (!block) return undefined;
-  if (samePhases(to, mixedOutput)) return fewOutputsWay(weight, block);
-  return bytes && isPlain(from) ? fewInputsWay(weight, block) : undefined;
+  const [outs, ins] = weight as [number, number];
+  if (samePhases(to, mixedOutput)) return fewOutputsWay(weight, ins * from.x, block);
+  return bytes && isPlain(from) ? fewInputsWay(weight, outs * to.x, block) : undefined;
 }
 
 /** Rewrites nodes one after the other, keeping in mind which tensors are folded. */

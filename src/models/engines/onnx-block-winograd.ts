@@ -1,6 +1,6 @@
 import { reflected } from '../pixels.js';
 import type { BlockNodeOf } from './block-ops.js';
-import { phaseCount } from './blocks.js';
+import { phaseCount, phasesApart } from './blocks.js';
 import { conv } from './onnx-block-conv.js';
 import { padColumns } from './onnx-block-pads.js';
 import { byteScale } from './onnx-cells.js';
@@ -33,24 +33,32 @@ function rowAt({ groups, height, phases }: Standing, group: number, y: number): 
   return ((column * phases.y + (y % phases.y)) * each + within) * height + Math.floor(y / phases.y);
 }
 
-/** Rows of all tiles by their place in a tile, [rows of a tile, groups, tiles]; what is beyond the border is `source`'s. */
+/** Rows of all tiles by their place in a tile, [rows of a tile, runs, groups, tiles]; beyond the border they are `source`'s. */
 function tileRows(
   way: Winograd,
   from: Standing,
-  { tiles, source }: { tiles: number; source: (y: number) => number },
+  { height, source }: { height: number; source: (y: number) => number },
 ): number[] {
+  const [tiles, run] = [inputTilesOf(way, height), tilesOf(way, height) * way.rows];
   const count = <T>(n: number, each: (i: number) => T) => Array.from({ length: n }, (_, i) => each(i));
   return count(way.input.length, (k) =>
-    count(acrossOf(from), (group) => count(tiles, (t) => rowAt(from, group, source(t * way.step + k)))),
-  ).flat(2);
+    count(way.runs, (r) =>
+      count(acrossOf(from), (group) =>
+        count(tiles, (t) => rowAt(from, group, source(r * run + t * way.step + k))),
+      ),
+    ),
+  ).flat(3);
 }
 
-/** Where the output's rows are in [rows of a tile, groups, tiles]; the last tile may have more than the output. */
-function outputRows({ rows }: Winograd, to: Standing, tiles: number): number[] {
+/** Where the output's rows are in [rows of a tile, runs, groups, tiles]; the last tile may have more than the output. */
+function outputRows({ rows, runs }: Winograd, to: Standing, tiles: number): number[] {
   const places = new Array<number>(to.groups * to.height);
   for (let group = 0; group < acrossOf(to); group++)
-    for (let y = 0; y < to.height * to.phases.y; y++)
-      places[rowAt(to, group, y)] = ((y % rows) * acrossOf(to) + group) * tiles + Math.floor(y / rows);
+    for (let y = 0; y < to.height * to.phases.y; y++) {
+      const [tile, row] = [Math.floor(y / rows), y % rows];
+      const run = row * runs + Math.floor(tile / tiles);
+      places[rowAt(to, group, y)] = (run * acrossOf(to) + group) * tiles + (tile % tiles);
+    }
   return places;
 }
 
@@ -141,7 +149,7 @@ function tilesOfBlocks(graph: GraphWriter, node: MixedBlockConv, rows: Tiles): T
     ? centred(graph, x, { bordered: bordered.x, block, out: part('centred') })
     : bordered.x;
   const groups = stands.length / block;
-  const phases = cells ? plain : folding.from;
+  const phases = cells ? plain : phasesApart(stands, folding.from);
   const from: Standing = { groups, height, width: bordered.width * block, phases };
   const name = `tiles of ${node.way.input.length} by ${node.way.rows} from ${groups} by ${height}`;
   const lying = [groups * height, from.width] as const;
@@ -164,8 +172,9 @@ function tilesOfBytes(graph: GraphWriter, node: MixedBlockConv, rows: Tiles): Ti
     name: `tiles of ${way.input.length} from bytes of ${height}`,
   };
   const bytes = gather(graph, wide, gathered, part('bytes'));
-  const each = (places.length / way.input.length / groups) * from.width;
-  const colours = graph.reshape(bytes, [way.input.length, groups, each], part('colours'));
+  const runs = way.input.length * way.runs;
+  const each = (places.length / runs / groups) * from.width;
+  const colours = graph.reshape(bytes, [runs, groups, each], part('colours'));
   const scales = graph.node('Expand', [byteScale(graph), graph.integers([groups])], part('scales'));
   const zeros = levelled ? [middleByte(graph, x, part('middle'))] : [];
   return {
@@ -179,9 +188,9 @@ export function convByMixtures(node: MixedBlockConv, graph: GraphWriter): string
   const { way, weight, bias, out, block, order, folding, cells } = node;
   const part = (name: string) => `${out}/${name}`;
   const [channels, height, width] = graph.shapes.get(out)! as [number, number, number];
-  const phases = cells ? plain : folding.to;
+  const phases = cells ? plain : phasesApart(order, folding.to);
   const to: Standing = { groups: order.length / block, height, width: width * block, phases };
-  const [count, high] = [way.input.length, height * phases.y];
+  const [count, high] = [way.input.length * way.runs, height * phases.y];
   const [tiles, inputTiles] = [tilesOf(way, high), inputTilesOf(way, high)];
 
   const [, innerHeight] = graph.shapes.get(node.in)! as [number, number];
@@ -190,10 +199,16 @@ export function convByMixtures(node: MixedBlockConv, graph: GraphWriter): string
   const source = (y: number) =>
     cells ? Math.min(whole - 1, Math.max(0, y - before)) : reflected(y - before, whole);
   const tiled = (node.from ? tilesOfBlocks : tilesOfBytes)(graph, node, (from) =>
-    tileRows(way, from, { tiles: inputTiles, source }),
+    tileRows(way, from, { height: high, source }),
   );
   const across = acrossOf(tiled.from);
-  const mixed = mix(graph, tiled.x, way.input, across * inputTiles * tiled.from.width, part('mixtures'));
+  const mixed = mix(
+    graph,
+    tiled.x,
+    way.input,
+    way.runs * across * inputTiles * tiled.from.width,
+    part('mixtures'),
+  );
   const inner = node.from ? block : 1;
   const shape = [1, count * across * inner, inputTiles, tiled.from.width / inner];
   const [, , ...kernel] = graph.params[weight]!.shape;
@@ -208,10 +223,10 @@ export function convByMixtures(node: MixedBlockConv, graph: GraphWriter): string
       group: count,
     },
   );
-  const made = mix(graph, products, way.output, acrossOf(to) * tiles * to.width, part('made'));
+  const made = mix(graph, products, way.output, way.runs * acrossOf(to) * tiles * to.width, part('made'));
   const rows = outputRows(way, to, tiles);
   const name = `rows of ${to.groups} by ${height} in ${phases.y} by ${phases.x} from tiles of ${way.rows}`;
-  const lying = [way.rows * acrossOf(to) * tiles, to.width] as const;
+  const lying = [way.rows * way.runs * acrossOf(to) * tiles, to.width] as const;
   const ordered = gather(graph, made, { rows, from: lying, name }, part('ordered'));
   return graph.reshape(ordered, [1, channels, height, width], out);
 }

@@ -23,6 +23,8 @@ export interface Winograd {
   readonly rows: number;
   /** Rows from an input tile to the next. */
   readonly step: number;
+  /** Runs of tiles that are convolved side by side, each by filters of its own that are the same. */
+  readonly runs: number;
   /** [mixtures, rows of a tile of the input], the transposed B of the paper. */
   readonly input: readonly (readonly number[])[];
   /** [mixtures, taps], G. */
@@ -58,19 +60,19 @@ function cookToom(rows: number, taps: number): Pick<Winograd, 'input' | 'filter'
 
 function winograd(size: number, rows: number, taps = size): Winograd {
   const parts = Math.ceil(size / taps);
-  return { size, taps, parts, rows, step: parts > 1 ? taps : rows, ...cookToom(rows, taps) };
+  return { size, taps, parts, rows, step: parts > 1 ? taps : rows, runs: 1, ...cookToom(rows, taps) };
 }
 
 const known = [winograd(2, 4), winograd(2, 6), winograd(3, 4), winograd(3, 6)];
 
-/** Tiles of the output, the last of which may have more rows than there are. */
-export const tilesOf = ({ rows }: Winograd, height: number): number => Math.ceil(height / rows);
-/** Tiles of the input, which lie closer where a filter has several parts. */
+/** Tiles of the output in a run, the last of which may have more rows than there are. */
+export const tilesOf = ({ rows, runs }: Winograd, height: number): number => Math.ceil(height / rows / runs);
+/** Tiles of the input in a run, which lie closer where a filter has several parts. */
 export const inputTilesOf = (way: Winograd, height: number): number =>
   ((tilesOf(way, height) - 1) * way.rows) / way.step + way.parts;
 
-/** With fewer channels, by the filter's size, mixtures take nearly as long as they save (docs/performance.md). */
-const manyChannels: Readonly<Record<number, number>> = { 2: 64, 3: 32 };
+/** With fewer channels, by the rows of the filter, mixtures take as long as they save (docs/performance.md). */
+const manyChannels = (size: number, block: number): number => (size === 3 ? 4 : 8) * block;
 
 /** Whether mixtures can do a convolution between blocks, all of them full, [out, in, height, width], in less time. */
 function gains(
@@ -83,7 +85,7 @@ function gains(
     conv.op === 'cellConv'
       ? size === 2 && [conv.rows, conv.columns].every(({ first }) => first === -1)
       : size === 3 && conv.stride === 1 && conv.pad === 1 && conv.padMode === 'reflect';
-  const many = (count: number) => count >= manyChannels[size]! && count % block === 0;
+  const many = (count: number) => count >= manyChannels(size, block) && count % block === 0;
   return alike && !conv.bias && width === size && many(outs) && many(ins);
 }
 
@@ -104,25 +106,37 @@ export function winogradFor(
     .reduce((best, other) => (products(other) < products(best) ? other : best));
 }
 
-/** Blocks in which the ways for large filters are faster; others were not measured. */
-const MEASURED_BLOCK = 8;
 const LARGE = 7;
+/** Channels of a row of pixels; fewer were not measured. */
+const LEAST_CHANNELS = 16;
+const fillsRows = (channels: number, block: number) => channels >= LEAST_CHANNELS && channels % block === 0;
+
+/** The runtime takes as many channels as fill blocks: runs of tiles are made of a picture until they do. */
+const runCounts = [1, 2];
 
 /**
- * The way for a large filter, [out, in, size, size], on a picture of few channels, of which it makes whole blocks. Its
- * input is small, and may be mixed for many tiles; of its output there is much.
+ * The way for a large filter on a picture of few channels, [out, in, size, size], of which it makes whole blocks for
+ * each row: `outs` channels. Its input is small, and may be mixed for many tiles; of its output there is much.
  */
-export function fewInputsWay([outs, ins, size]: readonly number[], block: number): Winograd | undefined {
+export function fewInputsWay(
+  [, ins, size]: readonly number[],
+  outs: number,
+  block: number,
+): Winograd | undefined {
   const way = winograd(size!, 6, 3);
-  const fits = outs! % block === 0 && (way.input.length * ins!) % block === 0;
-  return block === MEASURED_BLOCK && size! >= LARGE && fits ? way : undefined;
+  const runs = runCounts.find((count) => (count * way.input.length * ins!) % block === 0);
+  return runs && size! >= LARGE && fillsRows(outs, block) ? { ...way, runs } : undefined;
 }
 
-/** The same for one on blocks that makes few channels. Its input is large: it is mixed for as few tiles as can be. */
-export function fewOutputsWay([, ins, size]: readonly number[], block: number): Winograd | undefined {
-  const way = winograd(size!, 5, 5);
-  return block === MEASURED_BLOCK && size! >= LARGE && ins! % block === 0 ? way : undefined;
-}
+/**
+ * The same for one on rows of `ins` channels in whole blocks, which makes few channels. Its input is large: it is mixed
+ * for as few tiles as can be.
+ */
+export const fewOutputsWay = (
+  [, , size]: readonly number[],
+  ins: number,
+  block: number,
+): Winograd | undefined => (size! >= LARGE && fillsRows(ins, block) ? winograd(size!, 5, 5) : undefined);
 
 /** Which channels the filters of mixtures have in blocks (see `blocks.ts`). */
 export interface Blocks {
@@ -135,14 +149,14 @@ export interface Blocks {
 /** Shape of the filters of all mixtures, one after the other. */
 export function mixedShape(way: Winograd, shape: readonly number[], { outs, ins }: Blocks): number[] {
   const [, channels, , columns] = blockedShape(shape, outs, ins);
-  return [way.filter.length * outs.length, channels!, way.parts, columns!];
+  return [way.filter.length * way.runs * outs.length, channels!, way.parts, columns!];
 }
 
 /** Taps that are mixed at a time. */
 const ABREAST = 3;
 
 /**
- * Filters [out, in, size, columns] as those of each mixture, in blocks: [mixtures, out / block, in / block, parts,
+ * Filters [out, in, size, columns] as those of each mixture, in blocks: [mixtures, runs, out / block, in / block, parts,
  * columns, block of in, block of out].
  */
 export function mixedFilters(way: Winograd, { shape, data }: Tensor, blocks: Blocks): Tensor {
@@ -170,7 +184,7 @@ export function mixedFilters(way: Winograd, { shape, data }: Tensor, blocks: Blo
           mixRows(mixed, place, taps, row, part * way.taps, way.filter[k]!);
         }
     }
-  return { shape: mixedShape(way, shape, blocks), data: mixed };
+  return { shape: mixedShape(way, shape, blocks), data: forRuns(way, mixed) };
 }
 
 /** Writes `count` numbers of a filter, zeros where there is none (-1), `step` apart. */
@@ -208,9 +222,22 @@ function mixRows(
   }
 }
 
-/** Numbers per channel as a bias of each mixture, which adds them once to every row. */
-export function mixedBias({ input }: Winograd, { data }: Tensor): Tensor {
-  const mixed = new Float32Array(input.length * data.length);
+/** What each mixture has, once for every run. */
+function forRuns({ runs, input }: Winograd, mixed: Float32Array): Float32Array {
+  if (runs === 1) return mixed;
+  const each = mixed.length / input.length;
+  const repeated = new Float32Array(mixed.length * runs);
+  for (let i = 0; i < input.length * runs; i++) {
+    const mixture = Math.floor(i / runs) * each;
+    repeated.set(mixed.subarray(mixture, mixture + each), i * each);
+  }
+  return repeated;
+}
+
+/** Numbers per channel as a bias of each mixture, [mixtures, runs, channels], which adds them once to every row. */
+export function mixedBias(way: Winograd, { data }: Tensor): Tensor {
+  const mixed = new Float32Array(way.input.length * data.length);
   mixed.set(data, EVEN_MIXTURE * data.length);
-  return { shape: [mixed.length], data: mixed };
+  const biases = forRuns(way, mixed);
+  return { shape: [biases.length], data: biases };
 }

@@ -54,9 +54,9 @@ describe('mixtures of rows', () => {
   it.each([
     ['3 rows by 4', wayFor(8)],
     ['3 rows by 6', wayFor(90)],
-    ['9 rows by 6', fewInputsWay([8, 3, 9, 9], 8)!],
-    ['7 rows by 5', fewOutputsWay([3, 8, 7, 7], 8)!],
-    ['9 rows by 5', fewOutputsWay([3, 8, 9, 9], 8)!],
+    ['9 rows by 6', fewInputsWay([8, 3, 9, 9], 16, 8)!],
+    ['7 rows by 5', fewOutputsWay([3, 8, 7, 7], 16, 8)!],
+    ['9 rows by 5', fewOutputsWay([3, 8, 9, 9], 16, 8)!],
   ])('yield what a filter of %s does, over several tiles', (_, way: Winograd) => {
     const height = 3 * way.rows;
     const read = way.step * (inputTilesOf(way, height) - 1) + way.input.length;
@@ -101,7 +101,7 @@ describe('mixtures of rows', () => {
   });
 
   it('are of filters in several parts, on plain channels, with blocks that are filled up', () => {
-    const way = fewInputsWay([8, 3, 7, 7], 8)!;
+    const way = fewInputsWay([8, 3, 7, 7], 16, 8)!;
     const filters = data(5 * 3 * 7 * 2);
     const outs: Order = [4, 3, 2, 1, 0, -1, -1, -1];
     const made = mixedFilters(
@@ -125,8 +125,28 @@ describe('mixtures of rows', () => {
     expect(made.data.filter((_, i) => i % 8 > 4).every((value) => value === 0)).toBe(true);
   });
 
+  it('are there for each of two runs of tiles where those of one would not fill blocks', () => {
+    const way = fewInputsWay([8, 3, 9, 9], 16, 16)!;
+    expect(way.runs).toBe(2);
+    expect(fewInputsWay([8, 4, 9, 9], 16, 16)!.runs).toBe(1);
+    expect([6, 12, 18, 90].map((height) => tilesOf(way, height))).toEqual([1, 1, 2, 8]);
+    const outs = orderOf(16, 16);
+    const filters = { shape: [16, 3, 9, 10], data: data(16 * 3 * 90) };
+    const blocks = { block: 16, outs, ins: undefined };
+    const [once, twice] = [{ ...way, runs: 1 }, way].map((way) => mixedFilters(way, filters, blocks));
+    expect(twice!.shape).toEqual([2 * once!.shape[0]!, ...once!.shape.slice(1)]);
+    const each = once!.data.length / way.input.length;
+    for (const k of [0, 3, 7])
+      for (const run of [0, 1])
+        expect(twice!.data.slice((2 * k + run) * each, (2 * k + run + 1) * each)).toEqual(
+          once!.data.slice(k * each, (k + 1) * each),
+        );
+    const bias = mixedBias(way, { shape: [1], data: Float32Array.of(7) }).data;
+    expect([...bias]).toEqual([0, 0, 7, 7, ...new Array(12).fill(0)]);
+  });
+
   it('add a bias once to every row', () => {
-    const way = fewOutputsWay([3, 8, 9, 9], 8)!;
+    const way = fewOutputsWay([3, 8, 9, 9], 16, 8)!;
     const bias = [2, -3, 5];
     const { data: mixed } = mixedBias(way, { shape: [3], data: Float32Array.from(bias) });
     for (const row of way.output)
@@ -150,26 +170,35 @@ describe('mixtures of rows', () => {
     expect(winogradFor({ ...conv, bias: 'b' }, shape, 32, 8)).toBeUndefined();
   });
 
-  it('are for large filters where few channels go in or come out, in blocks of 8', () => {
-    expect(fewInputsWay([16, 3, 9, 9], 8)).toBeDefined();
-    expect(fewInputsWay([16, 3, 5, 5], 8)).toBeUndefined();
-    expect(fewInputsWay([12, 3, 9, 9], 8)).toBeUndefined();
-    expect(fewOutputsWay([3, 16, 9, 9], 8)).toBeDefined();
-    expect(fewOutputsWay([3, 12, 9, 9], 8)).toBeUndefined();
-    expect(fewOutputsWay([3, 16, 9, 9], 16)).toBeUndefined();
+  it('want more channels where a block has more', () => {
+    expect(winogradFor(conv, [32, 32, 3, 3], 32, 16)).toBeUndefined();
+    expect(winogradFor(conv, [64, 64, 3, 3], 32, 16)).toBeDefined();
+  });
+
+  it.each([8, 16])('are for large filters whose rows fill blocks of %i channels', (block) => {
+    expect(fewInputsWay([8, 3, 9, 9], 16, block)).toBeDefined();
+    expect(fewInputsWay([8, 3, 5, 5], 16, block)).toBeUndefined();
+    expect(fewInputsWay([6, 3, 9, 9], 12, block)).toBeUndefined();
+    expect(fewInputsWay([4, 3, 9, 9], 8, block)).toBeUndefined();
+    expect(fewOutputsWay([3, 8, 9, 9], 16, block)).toBeDefined();
+    expect(fewOutputsWay([3, 8, 5, 5], 16, block)).toBeUndefined();
+    expect(fewOutputsWay([3, 6, 9, 9], 12, block)).toBeUndefined();
   });
 });
 
 describe.skipIf(!block)('a net by mixtures of rows (skipped where there are no blocks)', () => {
-  it('has its large filters and its residual convolutions so, and others where they are wide', () => {
+  it('has its large filters so, and all others where they are wide', () => {
     const size = { width: 24, height: 16 };
-    const large = block === 8 ? ['first', 'last'] : [];
     const named = (...layers: string[]) => layers.map((layer) => `${layer}.weight`);
-    const inner = ['res0a', 'res0b'];
     const by = (base: number) => mixing(transformNet({ base, residuals: 1 }), size).sort();
-    expect(by(8)).toEqual(named(...large, ...inner));
-    expect(by(16)).toEqual(named(...large, ...inner, 'up1'));
-    expect(by(32)).toEqual(named('down1', ...large, ...inner, 'up1', 'up2'));
+    const [large, inner, all] = [
+      named('first', 'last'),
+      named('first', 'last', 'res0a', 'res0b', 'up1'),
+      named('down1', 'first', 'last', 'res0a', 'res0b', 'up1', 'up2'),
+    ];
+    expect(by(8)).toEqual(block === 8 ? inner.slice(0, -1) : large);
+    expect(by(16)).toEqual(block === 8 ? inner : inner.slice(0, -1));
+    expect(by(32)).toEqual(block === 8 ? all : inner);
     expect(mixing(transformNet({ base: 4 }), size)).toEqual([]);
   });
 
@@ -217,7 +246,7 @@ describe.skipIf(!block)('a net by mixtures of rows (skipped where there are no b
     const picture = net.push('toRgb8', { in: net.push('sigmoid', { in: x }) });
     const spec = net.build({ name: 'large', inputs: ['content'], outputs: { picture }, stride: 4 });
     const size = { width: 20, height: 28 };
-    expect(mixing(spec, size)).toEqual(plain || block !== 8 ? [] : ['first.weight', 'last.weight']);
+    expect(mixing(spec, size)).toEqual(plain ? [] : ['first.weight', 'last.weight']);
     await expectSamePainting(spec, size, lower);
   });
 
