@@ -1,4 +1,4 @@
-/** What the docs name must exist: linked files, npm scripts, livebrush commands; public code has docstrings. */
+/** What the docs name must exist: linked files and headings, npm scripts, livebrush commands; tables are whole; public code has docstrings. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, sep } from 'node:path';
 import { root } from './setup.mjs';
@@ -16,6 +16,38 @@ function brokenLinks(page, text) {
     .filter((target) => !/^[a-z]+:/.test(target))
     .filter((target) => !existsSync(join(root, dirname(page), target)))
     .map((target) => `${page} links to ${target}, which does not exist`);
+}
+
+/** How a heading is linked to. */
+const anchorOf = (heading) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
+const anchorsOf = (text) => [...text.matchAll(/^#+ (.+)$/gm)].map((match) => anchorOf(match[1]));
+
+function brokenAnchors(page, text) {
+  return [...text.matchAll(/\]\(([^)#\s:]*)#([^)\s]+)\)/g)].flatMap(([, target, anchor]) => {
+    const to = target ? join(dirname(page), target) : page;
+    if (!existsSync(join(root, to))) return [];
+    const known = anchorsOf(readFileSync(join(root, to), 'utf8'));
+    return known.includes(anchor)
+      ? []
+      : [`${page} links to the heading ${anchor} of ${to}, which does not exist`];
+  });
+}
+
+/** Rows of a table that have another number of cells than its first. */
+function raggedTables(page, text) {
+  const cells = (line) => line.replace(/`[^`]*`|\\\|/g, '').split('|').length;
+  const lines = text.split('\n');
+  let first;
+  return lines.flatMap((line, i) => {
+    first = line.startsWith('|') ? (first ?? line) : undefined;
+    return first && cells(line) !== cells(first)
+      ? [`${page}:${i + 1} has a table row of another number of cells than its heading`]
+      : [];
+  });
 }
 
 function unknownScripts(page, text) {
@@ -56,7 +88,8 @@ function undocumented() {
 export function checkDocs() {
   const inPages = pages().flatMap((page) => {
     const text = readFileSync(join(root, page), 'utf8');
-    return [...brokenLinks(page, text), ...unknownScripts(page, text), ...unknownCommands(page, text)];
+    const faults = [brokenLinks, brokenAnchors, raggedTables, unknownScripts, unknownCommands];
+    return faults.flatMap((faultsOf) => faultsOf(page, text));
   });
   return [...inPages, ...undocumented()];
 }
