@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs';
 import { Unsupported } from '../../errors.js';
 import { Turns } from '../../turns.js';
 import { loadNative } from './tfjs-native.js';
+import { hearRefusals } from './tfjs-refusals.js';
 
 /**
  * TensorFlow.js has one current backend per process. Here each backend is started aside and once, after which
@@ -92,6 +93,7 @@ async function start(backend: TfBackend): Promise<void> {
       const why = cause instanceof Error ? cause.message : String((cause as { message?: unknown })?.message);
       throw new Unsupported(`TensorFlow.js cannot start its ${backend} backend: ${why}`, { cause });
     }
+    hearRefusals(made);
     tf.removeBackend(backend);
     tf.registerBackend(backend, () => made);
   }

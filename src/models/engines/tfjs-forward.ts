@@ -181,14 +181,14 @@ function convolvedByHalves(x: tf.Tensor4D, filter: tf.Tensor4D): tf.Tensor4D {
         [0, 0],
         [0, 0],
       ];
-      return tf.reshape(tf.pad(filter, margins), [half, 2, half, 2, channels, filters]);
+      return tf.reshape(tf.pad(filter, margins), [4 * half * half * channels, filters]);
     }),
   );
-  // Each turn swaps two neighbouring axes and joins the rest, since some backends turn at most four axes.
+  // Each turn swaps two neighbouring axes and joins the rest, since some backends turn at most four axes, and others slice at most six.
   const swapped = (whole: tf.Tensor, axes: [number, number, number, number]) =>
     tf.transpose(tf.reshape(whole, axes), [0, 2, 1, 3]);
   const [rows, columns, taps] = [height / 2, width / 2, 8 * channels * filters];
-  const halved = tf.reshape(swapped(tf.stack(phases, -2), [half, 2, half, taps]), [
+  const halved = tf.reshape(swapped(tf.stack(phases, 1), [half, 2, half, taps]), [
     half,
     half,
     4 * channels,

@@ -16,6 +16,7 @@ import {
 } from './checks.js';
 import { on, startBackend, type TfBackend } from './tfjs-backend.js';
 import { allToDevice, forward, type Tensors } from './tfjs-forward.js';
+import { checkRefusals } from './tfjs-refusals.js';
 
 export type { TfBackend } from './tfjs-backend.js';
 export { probeTfjs } from './tfjs-probe.js';
@@ -122,6 +123,7 @@ class TfPainter implements Painter {
     );
     const painted: Pixels[] = new Array(batch.length);
     const read = await Promise.all(launched.map((planes) => toPixels(planes, this.size)));
+    checkRefusals();
     for (const [i, { places }] of [...groups.values()].entries())
       for (const [j, place] of places.entries()) painted[place] = read[i]![j]!;
     return painted;
@@ -182,6 +184,7 @@ class TfStyler implements Styler {
     } finally {
       tf.dispose(made);
     }
+    checkRefusals();
     return weights;
   }
 

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Optimiser } from './optimiser.js';
+import { sumOf } from './sum.js';
 
 /** Tensors by name. */
 export type Named = Readonly<Record<string, tf.Tensor>>;
@@ -13,7 +14,7 @@ export interface AdamOptions {
 
 /** Root of the sum of squares over all tensors, on the host; not finite when any number is not. */
 export async function globalNorm(grads: Named): Promise<number> {
-  const square = tf.tidy(() => tf.addN(Object.values(grads).map((grad) => tf.sum(tf.square(grad)))));
+  const square = tf.tidy(() => sumOf(Object.values(grads).map((grad) => tf.sum(tf.square(grad)))));
   const [value] = await square.data();
   square.dispose();
   return Math.sqrt(value!);

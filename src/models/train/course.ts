@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { Interrupted, LivebrushError } from '../../errors.js';
+import { checkRefusals } from '../engines/tfjs-refusals.js';
 import { globalNorm, type Named } from './adam.js';
 import type { Cursor } from './batches.js';
 import type { Journal } from './journal.js';
@@ -52,13 +53,14 @@ export interface StepResult {
   readonly skipped: boolean;
 }
 
-/** Scalars on the device as numbers, read at once. */
+/** Scalars on the device as numbers, read at once. @throws LivebrushError when a graphics processor refused to compute. */
 export async function numbersOf(
   losses: Readonly<Record<string, tf.Scalar>>,
 ): Promise<Record<string, number>> {
   const stacked = tf.stack(Object.values(losses));
   const numbers = await stacked.data();
   stacked.dispose();
+  checkRefusals();
   return Object.fromEntries(Object.keys(losses).map((name, i) => [name, numbers[i]!]));
 }
 

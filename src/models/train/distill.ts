@@ -17,6 +17,7 @@ import { features, type LossNetwork, loadLossNetworks } from './losses.js';
 import { toVariables } from './nets.js';
 import type { Random } from './random.js';
 import { isTrained, studentWeights, writeLossNetwork } from './student.js';
+import { sumOf } from './sum.js';
 import { type Plan, Training } from './training.js';
 
 /** What the training of a loss network reads and writes. */
@@ -63,9 +64,6 @@ function relativeError(mine: tf.Tensor, wanted: tf.Tensor): tf.Tensor {
   return tf.div(tf.mean(tf.squaredDifference(mine, wanted)), tf.maximum(variance, 1e-8));
 }
 
-const sum = (parts: readonly tf.Tensor[]): tf.Scalar =>
-  parts.length === 0 ? tf.scalar(0) : (tf.addN([...parts]) as tf.Scalar);
-
 /**
  * Losses and gradients of pictures (floats in [0, 1], NHWC): relative errors of the features, and of the mean and the
  * deviation of each channel, summed over the layers. Called within `tf.tidy`.
@@ -83,14 +81,14 @@ export function distillGradients(
       string,
       tf.Tensor4D
     >;
-    const content = sum(options.contentLayers.map((layer) => relativeError(mine[layer]!, wanted[layer]!)));
-    const style = sum(
+    const content = sumOf(options.contentLayers.map((layer) => relativeError(mine[layer]!, wanted[layer]!)));
+    const style = sumOf(
       options.styleLayers.flatMap((layer) => {
         const [a, b] = [mine[layer]!, wanted[layer]!].map((x) => tf.split(statistics(x, 1e-5), 2, 1));
         return a!.map((half, i) => relativeError(half, b![i]!));
       }),
     );
-    const total = sum([tf.mul(content, options.contentWeight), tf.mul(style, options.styleWeight)]);
+    const total = sumOf([tf.mul(content, options.contentWeight), tf.mul(style, options.styleWeight)]);
     return { losses: { total, content, style } };
   });
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { BadInput } from '../../errors.js';
 import { Adam } from './adam.js';
-import type { Gradients } from './course.js';
+import { type Gradients, numbersOf } from './course.js';
 import type { PictureLoss } from './gatys-loss.js';
 import { adamOptions, type PictureSteps } from './gatys-options.js';
 import { gradientsOf } from './gradients.js';
@@ -48,11 +48,13 @@ function slopeOf(picture: tf.Variable, loss: PictureLoss): { slope: tf.Tensor; l
   return { slope: grads.picture!, losses };
 }
 
-/** Tensors of one number each, read and disposed. */
-async function numbersOf(losses: Readonly<Record<string, tf.Scalar>>): Promise<LossNumbers> {
-  const values = await Promise.all(Object.values(losses).map((loss) => loss.data()));
-  tf.dispose(losses as Record<string, tf.Tensor>);
-  return Object.fromEntries(Object.keys(losses).map((name, i) => [name, values[i]![0]!])) as LossNumbers;
+/** Losses read and disposed. */
+async function readLosses(losses: Readonly<Record<string, tf.Scalar>>): Promise<LossNumbers> {
+  try {
+    return (await numbersOf(losses)) as LossNumbers;
+  } finally {
+    tf.dispose(losses as Record<string, tf.Tensor>);
+  }
 }
 
 function checkFinite({ total }: LossNumbers, steps: number): void {
@@ -73,7 +75,7 @@ async function byAdam(
     await breathe();
     if (signal?.aborted) return { steps: step, evaluations: step, end: 'stopped' };
     const { slope, losses } = slopeOf(picture, loss);
-    const told = await numbersOf(losses);
+    const told = await readLosses(losses);
     if (Number.isFinite(told.total)) adam.update({ picture: slope }, rate);
     slope.dispose();
     checkFinite(told, step);
@@ -96,7 +98,7 @@ async function byLbfgs(
     put(x);
     const { slope, losses } = slopeOf(picture, loss);
     const gradient = (await slope.data()) as Float32Array;
-    const numbers = await numbersOf(losses);
+    const numbers = await readLosses(losses);
     slope.dispose();
     told.set(x, numbers);
     return { loss: numbers.total, gradient };
@@ -141,4 +143,4 @@ export async function optimisePicture(
 
 /** The losses of a picture as it is shown: cut to [0, 1]. */
 export const lossesShown = (picture: tf.Tensor4D, loss: PictureLoss): Promise<LossNumbers> =>
-  numbersOf(tf.tidy(() => ({ ...loss(tf.clipByValue(picture, 0, 1)) })));
+  readLosses(tf.tidy(() => ({ ...loss(tf.clipByValue(picture, 0, 1)) })));

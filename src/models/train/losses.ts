@@ -7,6 +7,7 @@ import { findLossFile } from '../import/published.js';
 import type { NetSpec } from '../net.js';
 import { vggNet } from '../nets/vgg.js';
 import { mismatch, paramsFrom } from '../weights.js';
+import { sumOf } from './sum.js';
 
 /** Which layers a loss compares, and how much each part weighs. */
 export interface LossOptions {
@@ -157,9 +158,6 @@ export function weaveOf(picture: tf.Tensor4D): tf.Scalar {
   return tf.mean(tf.square(tf.sub(places, tf.mean(places, 1, true)))) as tf.Scalar;
 }
 
-const sum = (parts: readonly tf.Tensor[]): tf.Scalar =>
-  parts.length === 0 ? tf.scalar(0) : (tf.addN([...parts]) as tf.Scalar);
-
 /** What a painted picture is compared with; no gradient flows into it. */
 export type Targets = {
   readonly style: Tensors;
@@ -232,13 +230,13 @@ export function lossOf(
   const feature = features(networks, picture);
   const painted = styleOf(feature, options);
   const { gramScale = 'pixels' } = options;
-  const style = sum(
+  const style = sumOf(
     Object.entries(painted).map(([key, mine]) => styleError(mine, targets.style[key]!, gramScale)),
   );
-  const content = sum(options.contentLayers.map((layer) => mse(feature[layer]!, targets.content[layer]!)));
+  const content = sumOf(options.contentLayers.map((layer) => mse(feature[layer]!, targets.content[layer]!)));
   const variation = totalVariation(picture);
   const weave = weaveOf(picture);
-  const total = sum([
+  const total = sumOf([
     tf.mul(style, options.styleWeight),
     tf.mul(content, options.contentWeight),
     tf.mul(variation, options.tvWeight),

@@ -7,6 +7,7 @@ import { transformNet } from '../nets/transform.js';
 import { paramsFrom, type Tensor, type Weights } from '../weights.js';
 import type { TrainOptions } from './options.js';
 import { Random } from './random.js';
+import { sumOf } from './sum.js';
 
 /** The two nets of a training. */
 export interface Nets {
@@ -188,5 +189,5 @@ export function sizeOfGenerated(
   const largest = tf.max(tf.stack(each.map((tensor) => tf.max(tf.abs(tensor))))) as tf.Scalar;
   if (limit === 0) return { largest, beyond: tf.scalar(0) };
   const excess = each.map((tensor) => tf.sum(tf.square(tf.relu(tf.sub(tf.abs(tensor), limit)))));
-  return { largest, beyond: tf.addN(excess) as tf.Scalar };
+  return { largest, beyond: sumOf(excess) };
 }
