@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Errors, PictureRecipe } from './gatys-options.js';
 import { features, type LossNetwork, styleOf, type Targets, totalVariation } from './losses.js';
+import { sumOf } from './sum.js';
 
 /** The loss of a picture and its parts, those unweighted. */
 export interface PictureLosses extends Readonly<Record<string, tf.Scalar>> {
@@ -82,7 +83,6 @@ export async function pictureLoss(
   const scales = await scalesOf(networks, photo, recipe);
   const error = (a: tf.Tensor, b: tf.Tensor, factor: number) =>
     tf.mul(tf.mean(tf.squaredDifference(a, b)), factor);
-  const sum = (parts: tf.Tensor[]) => tf.addN(parts) as tf.Scalar;
   const styleError = (key: string, mine: tf.Tensor) => {
     const scale = scales[key.split(' ')[0]!]!;
     const factor =
@@ -91,13 +91,13 @@ export async function pictureLoss(
   };
   return (picture) => {
     const feature = features(networks, picture);
-    const style = sum(Object.entries(styleOf(feature, recipe)).map(([key, mine]) => styleError(key, mine)));
+    const style = sumOf(Object.entries(styleOf(feature, recipe)).map(([key, mine]) => styleError(key, mine)));
     const contentErrors = recipe.contentLayers.map((layer) => {
       const mine = feature[layer]!;
       return error(mine, targets.content[layer]!, scales[layer]! ** 2 * content(mine.size));
     });
-    const parts = { style, content: sum(contentErrors), variation: totalVariation(picture) };
-    const total = sum([
+    const parts = { style, content: sumOf(contentErrors), variation: totalVariation(picture) };
+    const total = sumOf([
       tf.mul(style, recipe.styleWeight),
       tf.mul(parts.content, recipe.contentWeight),
       tf.mul(parts.variation, recipe.tvWeight),
