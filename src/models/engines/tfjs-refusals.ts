@@ -13,7 +13,8 @@ export function hearRefusals(backend: tf.KernelBackend): void {
   device?.addEventListener('uncapturederror', (event) => {
     event.preventDefault();
     const { error } = event as Event & { error?: { message?: string } };
-    refused ??= error?.message?.split('\n')[0] || 'it does not say what';
+    // What follows the first sentence is advice to programs, and where in WebGPU it happened.
+    refused ??= error?.message?.split(/\.(?:\s|$)|\n/)[0] || 'it does not say what';
   });
 }
 
@@ -22,7 +23,7 @@ export function checkRefusals(): void {
   if (refused === undefined) return;
   const why = refused;
   refused = undefined;
-  throw new LivebrushError(`The graphics processor refused to compute: ${why}`, {
+  throw new LivebrushError(`The graphics processor refused to compute: ${why}.`, {
     hint: 'Smaller pictures and fewer at a time need less of it; another --backend or --engine does without it.',
   });
 }
