@@ -53,7 +53,20 @@ function describe({ mood }: Programme, studio: Studio): string {
   return `Painted by Livebrush: ${[styles.join(' and '), `model ${studio.model.card.name}`, ...extras].join(', ')}`;
 }
 
-/** Paints one picture after the other; a bad one is told in its outcome and does not stop the others. */
+/** So many pictures are under way: while one is painted, the next is read and the last is written. */
+const AT_ONCE = 3;
+
+/** What stood in the way of one picture. @throws what stands in the way of all of them. */
+function told(error: unknown): { readonly name: string; readonly message: string; readonly hint?: string } {
+  if (!(error instanceof LivebrushError) || error instanceof Interrupted) throw error;
+  const { name, message, hint } = error;
+  return { name, message, ...(hint ? { hint } : {}) };
+}
+
+/**
+ * Paints the pictures in order; a bad one is told in its outcome and does not stop the others.
+ * @throws what stands in the way of all of them, or of the only one, once none is under way.
+ */
 async function paintAll(
   tasks: readonly Task[],
   easel: Easel,
@@ -64,22 +77,28 @@ async function paintAll(
   const progress = await openProgress({ total: tasks.length, unit: 'pictures', json });
   const began = performance.now();
   const secondsSince = (start: number) => Number(((performance.now() - start) / 1000).toFixed(3));
-  try {
-    for (const task of tasks) {
+  // Whoever leaves the loop by an error closes it for the others, too.
+  const waiting = (function* () {
+    yield* tasks.entries();
+  })();
+  let done = 0;
+  async function paintOn(): Promise<void> {
+    for (const [i, task] of waiting) {
       signal.throwIfAborted();
       const start = performance.now();
       try {
         const painted = await paintPicture(task, easel);
-        outcomes.push({ ...task, ...painted, seconds: secondsSince(start) });
+        outcomes[i] = { ...task, ...painted, seconds: secondsSince(start) };
       } catch (error) {
-        if (!(error instanceof LivebrushError) || error instanceof Interrupted || tasks.length === 1)
-          throw error;
-        const { name, message, hint } = error;
-        outcomes.push({ ...task, error: { name, message, ...(hint ? { hint } : {}) } });
+        if (tasks.length === 1) throw error;
+        outcomes[i] = { ...task, error: told(error) };
       }
-      if (outcomes.length < tasks.length)
-        progress.update(outcomes.length, outcomes.length / Math.max(secondsSince(began), 1e-3));
+      if (++done < tasks.length) progress.update(done, done / Math.max(secondsSince(began), 1e-3));
     }
+  }
+  try {
+    const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, paintOn));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   } finally {
     progress.stop();
   }

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ImageOptions, paintPictures } from '../../src/commands/image.js';
-import { BadInput, CannotWrite, NotFound, Usage } from '../../src/errors.js';
+import { BadInput, CannotWrite, Interrupted, NotFound, Usage } from '../../src/errors.js';
 import { encodePicture, readPicture } from '../../src/models/picture.js';
 import { blank } from '../../src/models/pixels.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
@@ -25,7 +25,12 @@ beforeAll(async () => {
 });
 afterEach(() => expect(framesAlive()).toBe(0));
 
-const paint = (inputs: string | string[], out: string, options: Partial<ImageOptions> = {}) =>
+const paint = (
+  inputs: string | string[],
+  out: string,
+  options: Partial<ImageOptions> = {},
+  signal: AbortSignal = never,
+) =>
   paintPictures(
     [inputs].flat(),
     {
@@ -39,7 +44,7 @@ const paint = (inputs: string | string[], out: string, options: Partial<ImageOpt
       json: true,
       ...options,
     },
-    never,
+    signal,
   );
 
 describe('image', () => {
@@ -134,6 +139,38 @@ describe('image', () => {
       'BadInput',
     ]);
     expect(await readdir(file('mixed'))).toEqual(['good.png']);
+  });
+
+  it('gives each of many pictures its own painting, in order, however long each takes', async () => {
+    const inputs: string[] = [];
+    for (let i = 0; i < 7; i++) {
+      const size = i % 3 === 0 ? { width: 400, height: 300 } : { width: 8 + i, height: 8 };
+      const picture = await encodePicture(quadrants(size), 'png');
+      inputs.push(await put(`many-${i}.png`, i === 4 ? 'This is not a picture.' : picture));
+    }
+    const { pictures } = await paint(inputs, file('many'));
+    expect(pictures.map(({ input }) => input)).toEqual(inputs);
+    for (const [i, picture] of pictures.entries()) {
+      if (i === 4) expect(picture).toMatchObject({ error: { name: 'BadInput' } });
+      else {
+        const [before, after] = [await readPicture(inputs[i]!), await readPicture(picture.output)];
+        expect(Buffer.compare(before.pixels.data, after.pixels.data)).toBe(0);
+      }
+    }
+  });
+
+  it('begins no further picture once it is interrupted, and leaves none half-written', async () => {
+    const source = await encodePicture(quadrants({ width: 400, height: 300 }), 'png');
+    const inputs = await Promise.all(Array.from({ length: 30 }, (_, i) => put(`long-${i}.png`, source)));
+    const stop = new AbortController();
+    const painted = paint(inputs, file('long'), {}, stop.signal);
+    const made = () => readdir(file('long')).catch((): string[] => []);
+    while ((await made()).length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    stop.abort(new Interrupted());
+    await expect(painted).rejects.toThrow(Interrupted);
+    const left = await made();
+    expect(left.length).toBeLessThan(inputs.length);
+    for (const name of left) expect((await readPicture(join(file('long'), name))).pixels.width).toBe(400);
   });
 
   it('exits with 1 when one of several is bad, with the rest painted', async () => {
