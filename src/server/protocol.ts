@@ -1,83 +1,28 @@
-import { z } from 'zod';
-
-export type * from './training-protocol.js';
-export * from './tuning-protocol.js';
-
 /**
  * Everything that passes between the server and its clients, as zod schemas: the control socket and the REST API.
- * The panel imports the types of this file, and nothing else of the server.
+ * The panel imports the types of this file, and nothing else of the server. What a look is, what feeds a stream and
+ * where it goes, transcodes, tunings and trainings have files of their own.
  */
+import { z } from 'zod';
+import type { InputInfo, OutputInfo } from './feed-protocol.js';
+import { type Cycle, changed, type LookState, sensible } from './look-protocol.js';
 
-/** Names of streams: a part of a URL, without escapes. */
-export const STREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/i;
-export const streamName = z.string().regex(STREAM_NAME, 'is 1 to 64 letters, digits, _ and -');
-const styleName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'is not the name of a style');
-
-const unit = z.number().min(0).max(1);
-
-/** A style and its share of a mix; shares count against their sum. */
-export const share = z.strictObject({ style: styleName, weight: z.number().positive().max(1e6).default(1) });
-export type Share = z.infer<typeof share>;
-
-const mix = z.array(share).min(1).max(64);
-
-/** A new style every so many frames, from the frame at which it begins, until the style is changed in another way. */
-export const cycle = z.strictObject({
-  styles: z.array(styleName).min(2).max(64),
-  /** 1 paints every frame in another style. */
-  everyFrames: z.int().min(1).max(100_000),
-});
-export type Cycle = z.infer<typeof cycle>;
-
-/** How a stream looks: what the session's state holds. */
-export const look = z.object({
-  /** Shares that add up to 1. */
-  mix,
-  /** 0 leaves the source as it is, 1 is the painting alone. */
-  strength: unit,
-  /** 0 takes the painting's colours, 1 the source's. */
-  keepColor: unit,
-  /** 0 paints every frame afresh, 1 holds what does not move. */
-  steady: unit,
-  /** `paint`, `bypass` (the source, unpainted) or `blackout` (black). */
-  show: z.enum(['paint', 'bypass', 'blackout']),
-});
-export type LookState = z.infer<typeof look>;
-
-/** What a change may name; what it does not name stays. */
-const changed = {
-  style: z.union([styleName, mix]).optional(),
-  cycle: cycle.optional(),
-  strength: unit.optional(),
-  keepColor: z.union([z.boolean(), unit]).optional(),
-  steady: unit.optional(),
-  show: look.shape.show.optional(),
-  /** Milliseconds over which the old look becomes the new one, in weight space. A cycle and `show` do not fade. */
-  fadeMs: z.number().min(0).max(86_400_000).default(0),
-  /** The frame to begin at, as `applied` and `stats` count them; without it and `atTimestamp`, the next one. */
-  atFrame: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-  /** Or the first frame at or after this time, in microseconds of the stream's clock. */
-  atTimestamp: z.number().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
-};
-
-const something = ({ style, cycle: turns, strength, keepColor, steady, show }: Record<string, unknown>) =>
-  [style, turns, strength, keepColor, steady, show].some((it) => it !== undefined);
-const NOTHING = 'changes nothing: it names no style, cycle, strength, keepColor, steady or show';
-const oneStyle = ({ style, cycle: turns }: Record<string, unknown>) => !(style && turns);
-const TWO_STYLES = 'names both a style and a cycle';
-const oneTime = ({ atFrame, atTimestamp }: Record<string, unknown>) =>
-  atFrame === undefined || atTimestamp === undefined;
-const TWO_TIMES = 'names both a frame and a time';
-
-/** A change of the look, as the REST API takes it. */
-export const change = z
-  .strictObject(changed)
-  .refine(something, NOTHING)
-  .refine(oneStyle, TWO_STYLES)
-  .refine(oneTime, TWO_TIMES);
-export type Change = z.infer<typeof change>;
-/** A change as a client writes it, defaults left out. */
-export type ChangeInput = z.input<typeof change>;
+export * from './feed-protocol.js';
+export * from './job-protocol.js';
+export {
+  type Change,
+  type ChangeInput,
+  type Cycle,
+  change,
+  cycle,
+  type LookState,
+  look,
+  type Share,
+  share,
+} from './look-protocol.js';
+export { STREAM_NAME, streamName } from './names-protocol.js';
+export type * from './training-protocol.js';
+export * from './tuning-protocol.js';
 
 /** Chosen by the client; comes back in every answer to its message. */
 const id = z.string().min(1).max(64);
@@ -100,11 +45,7 @@ const NO_SETTING = 'sets nothing: it names no maxAge';
 export const streamSettings = z.strictObject(set).refine(anySetting, NO_SETTING);
 export type StreamSettings = z.infer<typeof streamSettings>;
 
-const changeMessage = z
-  .strictObject({ type: z.literal('change'), id: id.optional(), ...changed })
-  .refine(something, NOTHING)
-  .refine(oneStyle, TWO_STYLES)
-  .refine(oneTime, TWO_TIMES);
+const changeMessage = sensible(z.strictObject({ type: z.literal('change'), id: id.optional(), ...changed }));
 
 /** What a client says on the control socket, `GET /api/streams/{stream}/control`. */
 export const clientMessage = z.discriminatedUnion('type', [
@@ -122,34 +63,6 @@ export const clientMessage = z.discriminatedUnion('type', [
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
 export type ClientMessageInput = z.input<typeof clientMessage>;
-
-/** What publishes a stream at the moment. */
-export interface InputInfo {
-  /** `whip`, `rtmp`, `rtsp`, `srt`, `hls`, `file`, `pattern`, `demo`; `card` while nobody publishes. */
-  readonly kind: string;
-  readonly codec?: string;
-  readonly width: number;
-  readonly height: number;
-  readonly fps: number;
-  readonly bitrate: number;
-  readonly keyIntervalMs?: number;
-  readonly sound?: string;
-}
-
-/** An output of a stream beside its viewers. */
-export interface OutputInfo {
-  readonly id: string;
-  readonly kind: 'record' | 'hls' | 'rtmp' | 'srt';
-  /** Where it goes; keys and passwords in it are masked. */
-  readonly target: string;
-  readonly state: 'starting' | 'running' | 'retrying' | 'ended' | 'failed';
-  readonly frames: number;
-  readonly dropped: number;
-  readonly seconds: number;
-  readonly bytes: number;
-  /** Why it retries or failed: one sentence. */
-  readonly problem?: string;
-}
 
 /** A stream as the API shows it. */
 export interface StreamInfo {
@@ -305,95 +218,4 @@ export interface ServerInfo {
   readonly limits: { readonly imageBytes: number; readonly videoBytes: number };
   /** For an admin to hand to others, where tokens are needed: to publish (OBS), and to watch. */
   readonly tokens?: { readonly publish?: string; readonly read?: string };
-}
-
-/** What to feed a stream from, instead of a publisher over WHIP. */
-export const inputRequest = z.discriminatedUnion('kind', [
-  /** The built-in moving picture, with sound. */
-  z.strictObject({ kind: z.literal('demo') }),
-  z.strictObject({ kind: z.literal('pattern'), size: z.string().max(20).optional() }),
-  /** An uploaded video, or a file below `media.folder` of the configuration. */
-  z.strictObject({
-    kind: z.literal('file'),
-    file: z.string().min(1).max(400),
-    loop: z.boolean().default(true),
-  }),
-  /**
-   * rtmp, rtmps, rtsp, rtsps, srt, http(s) for HLS; needs `urls.allow` in the configuration. With `listen` (rtmp, srt)
-   * the server waits at that address for whoever publishes there.
-   */
-  z.strictObject({
-    kind: z.literal('url'),
-    url: z.string().min(1).max(2000),
-    listen: z.boolean().default(false),
-  }),
-]);
-export type InputRequest = z.infer<typeof inputRequest>;
-
-/** Where else to send a painted stream. */
-export const outputRequest = z.discriminatedUnion('kind', [
-  /** A file in the recordings folder: the painting, or the source as it came (to be painted again with the cue list). */
-  z.strictObject({
-    kind: z.literal('record'),
-    what: z.enum(['painted', 'source']).default('painted'),
-    container: z.enum(['mp4', 'mkv', 'webm']).default('mp4'),
-  }),
-  /** Served at `/{stream}/hls/index.m3u8`. */
-  z.strictObject({ kind: z.literal('hls') }),
-  /** rtmp, rtmps, srt; needs `urls.allow`. */
-  z.strictObject({ kind: z.literal('push'), url: z.string().min(1).max(2000) }),
-]);
-export type OutputRequest = z.infer<typeof outputRequest>;
-
-/** A finished or running recording. */
-export interface RecordingInfo {
-  readonly id: string;
-  readonly stream: string;
-  readonly what: 'painted' | 'source';
-  readonly began: string;
-  readonly seconds: number;
-  readonly bytes: number;
-  readonly running: boolean;
-  /** Where to fetch the file, and the changes that were made while it ran, as a cue list. */
-  readonly url: string;
-  readonly cues: string;
-}
-
-/** A video that was uploaded: its id names it in inputs and jobs. */
-export interface UploadInfo {
-  readonly id: string;
-  /** As its file was called. */
-  readonly name: string;
-  readonly bytes: number;
-}
-
-/** A transcode to start. */
-export const jobRequest = z.strictObject({
-  /** Id of an upload, or a file below `media.folder`. */
-  input: z.string().min(1).max(400),
-  style: z.union([styleName, mix]).optional(),
-  strength: unit.default(1),
-  keepColor: z.boolean().default(false),
-  /** The entries of a cue list, as `transcode --cues` reads them. */
-  cues: z.array(z.unknown()).max(10_000).optional(),
-  container: z.enum(['mp4', 'mkv', 'webm']).default('mp4'),
-  codec: z.enum(['h264', 'h265', 'vp9', 'av1']).optional(),
-  /** Height to paint at; the output keeps the input's size. */
-  workHeight: z.int().min(64).max(4320).optional(),
-});
-export type JobRequest = z.infer<typeof jobRequest>;
-
-/** A transcode that was asked for over the API. */
-export interface JobInfo {
-  readonly id: string;
-  readonly input: string;
-  readonly state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
-  readonly frames: number;
-  /** Frames in all, where known. */
-  readonly total?: number;
-  readonly fps: number;
-  readonly created: string;
-  readonly problem?: string;
-  /** Where to fetch the result once it is done. */
-  readonly output?: string;
 }

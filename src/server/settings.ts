@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { MAX_AGE, STREAM_NAME } from './protocol.js';
+import { streamName, styleName } from './names-protocol.js';
+import { MAX_AGE } from './protocol.js';
 
 /**
  * Every setting of the server: its default, its bounds and what it does, in one place. The commented `livebrush.yaml`,
@@ -95,11 +96,7 @@ const paint = z.strictObject({
     .max(200)
     .default('auto')
     .describe('What runs the networks: auto takes the fastest; see livebrush doctor.'),
-  style: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'is not the name of a style')
-    .default('scream')
-    .describe('Style that streams begin with.'),
+  style: styleName.default('scream').describe('Style that streams begin with.'),
   strength: unit.default(1).describe('Strength that streams begin with.'),
   width: side.default(640).describe('Box that live pictures are painted in, in pixels; the shape is kept.'),
   height: side.default(360),
@@ -194,7 +191,7 @@ export const settings = z.strictObject({
   paint: paint.prefault({}),
   demo: z.boolean().default(true).describe('Whether the stream "demo" plays a built-in moving picture.'),
   streams: z
-    .record(z.string().regex(STREAM_NAME, 'is not the name of a stream'), stream)
+    .record(streamName, stream)
     .default({})
     .describe(
       'Streams that are there from the start: {stage: {input: {kind: file, file: clip.mp4}, style: wave}}.',

@@ -1,13 +1,11 @@
 import { z } from 'zod';
+import { streamName, styleName } from './names-protocol.js';
 
 /** A style of one's own to be tuned to its picture, on what comes into a stream. */
 export const tuningRequest = z.strictObject({
-  style: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, 'is not the name of a style'),
+  style: styleName,
   /** Whose pictures are learnt on; the style is better for all streams, and best for this one. */
-  stream: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9_-]{0,63}$/i, 'is not the name of a stream')
-    .default('main'),
+  stream: streamName.default('main'),
   /** Steps of the training: more bring more of the brushwork, and take longer. */
   steps: z.int().min(1).max(2000).default(90),
 });
