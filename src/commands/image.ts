@@ -53,8 +53,8 @@ function describe({ mood }: Programme, studio: Studio): string {
   return `Painted by Livebrush: ${[styles.join(' and '), `model ${studio.model.card.name}`, ...extras].join(', ')}`;
 }
 
-/** So many pictures are under way: while one is painted, the next is read and the last is written. */
-const AT_ONCE = 3;
+/** So many pictures are under way: while one is painted, the next is read or the last is written. A third gains nothing. */
+const AT_ONCE = 2;
 
 /** What stood in the way of one picture. @throws what stands in the way of all of them. */
 function told(error: unknown): { readonly name: string; readonly message: string; readonly hint?: string } {
