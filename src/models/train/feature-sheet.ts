@@ -6,13 +6,13 @@ import { features, type LossNetwork } from './losses.js';
 import { sheet, type Tile } from './sheet.js';
 import type { EventImage } from './tensorboard.js';
 
-/** The channel of a layer [1, H, W, C] that varies most. */
-const liveliestChannel = (layer: tf.Tensor4D): number =>
-  tf.argMax(tf.moments(layer, [0, 1, 2]).variance).dataSync()[0]!;
+/** The channel of a layer [1, H, W, C] that varies most; [1]. It stays on the device: WebGPU cannot be read at once. */
+const liveliestChannel = (layer: tf.Tensor4D): tf.Tensor1D =>
+  tf.reshape(tf.argMax(tf.moments(layer, [0, 1, 2]).variance), [1]);
 
 /** One channel of a layer in greys, white where the teacher's is at its highest; [size, size, 3]. */
-function greys(layer: tf.Tensor4D, channel: number, most: tf.Tensor, size: number): tf.Tensor {
-  const map = tf.div(tf.gather(layer, [channel], 3), tf.maximum(most, 1e-8));
+function greys(layer: tf.Tensor4D, channel: tf.Tensor1D, most: tf.Tensor, size: number): tf.Tensor {
+  const map = tf.div(tf.gather(layer, channel, 3), tf.maximum(most, 1e-8));
   const shown = tf.image.resizeNearestNeighbor(tf.clipByValue(map, 0, 1) as tf.Tensor4D, [size, size]);
   return tf.tile(tf.round(tf.mul(tf.squeeze(shown, [0]), 255)), [1, 1, 3]);
 }
@@ -37,7 +37,7 @@ export async function featureSheet(
         .flatMap((layer) => {
           const theirs = wanted[layer] as tf.Tensor4D;
           const channel = liveliestChannel(theirs);
-          const most = tf.max(tf.gather(theirs, [channel], 3));
+          const most = tf.max(tf.gather(theirs, channel, 3));
           return [theirs, mine[layer] as tf.Tensor4D].map((x) => greys(x, channel, most, side));
         });
     });
