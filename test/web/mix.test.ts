@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { normal, places, puckOf, sharesOf, weightsAt, withWeight } from '../../web/src/mix.js';
+import {
+  MOST_ON_PAD,
+  normal,
+  padFrom,
+  places,
+  puckOf,
+  sharesOf,
+  weightsAt,
+  withWeight,
+} from '../../web/src/mix.js';
 
 const sum = (weights: readonly number[]) => weights.reduce((total, weight) => total + weight, 0);
 
@@ -57,5 +66,24 @@ describe('the mix pad', () => {
       'b',
     ]);
     expect(sum(normal([0, 0]))).toBeCloseTo(1);
+  });
+
+  it('begins with what is painted, and the styles after it', () => {
+    const gallery = ['a', 'b', 'c', 'd', 'e'];
+    expect(padFrom([{ style: 'd', weight: 1 }], gallery)).toEqual({
+      styles: ['d', 'e', 'a', 'b'],
+      weights: [1, 0, 0, 0],
+    });
+    const mix = [
+      { style: 'a', weight: 1 },
+      { style: 'c', weight: 3 },
+    ];
+    expect(padFrom(mix, gallery)).toEqual({ styles: ['c', 'a', 'd', 'e'], weights: [0.75, 0.25, 0, 0] });
+    expect(padFrom([{ style: 'gone', weight: 1 }], ['a'])).toEqual({
+      styles: ['gone', 'a'],
+      weights: [1, 0],
+    });
+    const many = Array.from({ length: 20 }, (_, i) => ({ style: `s${i}`, weight: 1 }));
+    expect(padFrom(many, gallery).styles).toHaveLength(MOST_ON_PAD);
   });
 });

@@ -3,7 +3,7 @@ import { api } from './api.js';
 import { addCue, type CueStack, goTo, step } from './cue-stack.js';
 import { t } from './i18n/index.js';
 import type { Action } from './keys.js';
-import { sharesOf } from './mix.js';
+import { MOST_ON_PAD, padFrom, sharesOf } from './mix.js';
 import { smallPicture } from './picture.js';
 import { change, looks, refreshStyles } from './session.js';
 import { state } from './state.js';
@@ -49,8 +49,6 @@ export function setMix(styles: readonly string[], weights: readonly number[]): v
   if (style.length > 0) looks.change({ style, fadeMs: DRAG_MS });
 }
 
-const MOST_ON_PAD = 8;
-
 /** Puts a style on the mix pad or takes it off. */
 export function togglePad(name: string): void {
   const { styles, weights } = state.pad.value;
@@ -64,12 +62,12 @@ export function togglePad(name: string): void {
     state.pad.value = { styles: [...styles, name], weights: [...weights, styles.length ? 0 : 1] };
 }
 
-/** Puts the style that is painted and the three after it on the pad, to begin with. */
+/** Puts what is painted on the pad, and the styles after it, to begin with. */
 export function startPad(): void {
-  const names = state.styles.value.map(({ name }) => name);
-  const at = Math.max(0, names.indexOf(mainStyle(state.look.value)));
-  const styles = [0, 1, 2, 3].slice(0, names.length).map((i) => names[(at + i) % names.length] as string);
-  state.pad.value = { styles, weights: styles.map((_, i) => (i === 0 ? 1 : 0)) };
+  state.pad.value = padFrom(
+    state.look.value.mix,
+    state.styles.value.map(({ name }) => name),
+  );
 }
 
 export function setCues(stack: CueStack): void {

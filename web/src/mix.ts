@@ -66,3 +66,20 @@ export function sharesOf(styles: readonly string[], weights: readonly number[]):
     return weight > 0 ? [{ style, weight }] : [];
   });
 }
+
+/** Styles that a pad begins with, and holds at most. */
+const BEGIN = 4;
+export const MOST_ON_PAD = 8;
+
+/** A pad of what is painted, filled up to four with the styles of the gallery that follow the one that weighs most. */
+export function padFrom(
+  mix: readonly Share[],
+  gallery: readonly string[],
+): { styles: readonly string[]; weights: readonly number[] } {
+  const shares = [...mix].sort((a, b) => b.weight - a.weight).slice(0, MOST_ON_PAD);
+  const painted = shares.map(({ style }) => style);
+  const at = Math.max(0, gallery.indexOf(painted[0] ?? ''));
+  const next = [...gallery.slice(at), ...gallery.slice(0, at)].filter((name) => !painted.includes(name));
+  const styles = [...painted, ...next.slice(0, Math.max(0, BEGIN - painted.length))];
+  return { styles, weights: normal(styles.map((_, i) => shares[i]?.weight ?? 0)) };
+}

@@ -97,6 +97,8 @@ function Pad({ styles, weights }: { styles: readonly string[]; weights: readonly
 export function Mix() {
   const { styles, weights } = useCell(state.pad);
   const all = useCell(state.styles);
+  // Until the stream has said how it looks there is nothing to begin with.
+  const told = useCell(state.look).mix.length > 0;
   const free = all.filter(({ name }) => !styles.includes(name));
   return (
     <div class="mix">
@@ -105,7 +107,7 @@ export function Mix() {
       ) : (
         <div class="pad empty">
           <p class="quiet centred">{t('mix.empty')}</p>
-          <button type="button" class="plain" onClick={startPad}>
+          <button type="button" class="plain" disabled={!told || all.length < 2} onClick={startPad}>
             <Icon name="plus" />
             {t('mix.try')}
           </button>
