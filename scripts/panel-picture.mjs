@@ -2,7 +2,7 @@
  * Makes `docs/panel.webp`, the picture of the panel in the README: the panel of a running server in Debian's Chromium
  * (or the browser that CHROMIUM names), once its demo is painted at full size.
  *
- *   npm run build && npx livebrush serve &
+ *   npm run build && npx livebrush serve --style self-portrait -c paint.width=320 -c paint.height=180 &
  *   node scripts/panel-picture.mjs [--url http://127.0.0.1:8080] [--seconds 20]
  */
 import { fileURLToPath } from 'node:url';
