@@ -88,6 +88,24 @@ describe('steadiness', () => {
     expect([...new Set(steady.run(grey(200, size), grey(201, size), style, 1).data)]).toEqual([201]);
   });
 
+  it('hurries to how the rest is painted when something enters, once', () => {
+    /** What a far corner shows so many frames after the painting has changed, with something large in it or not. */
+    const cornerAfter = (frames: number, enters: boolean) => {
+      const steady = new Steady();
+      for (let i = 0; i < 5; i++) steady.run(noisy(90, 2, i), grey(50, size), style, 1);
+      let out = grey(0, size);
+      for (let i = 0; i < frames; i++) {
+        const source = noisy(90, 2, 100 + i);
+        if (enters) for (let y = 0; y < 48; y++) source.data.fill(200, (48 + y) * 64, (48 + y) * 64 + 24);
+        out = steady.run(source, grey(150, size), style, 1);
+      }
+      return at(out, 60, 44);
+    };
+    expect(cornerAfter(1, true)).toBe(50);
+    expect(cornerAfter(16, true)).toBe(150);
+    expect(cornerAfter(16, false)).toBe(50);
+  });
+
   it('does nothing at 0, half as much at a half, and starts afresh with another style or size', () => {
     const fresh = grey(150, size);
     for (const [amount, expected] of [

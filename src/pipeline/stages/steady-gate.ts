@@ -45,6 +45,8 @@ export class Gate {
   readonly cells: Int32Array;
   /** Whether the light changes slowly over much of the picture. */
   drifts = false;
+  /** The share of the cells that moves, without those beside them. */
+  moving = 0;
   /** Whether it does while hardly anything moves. */
   #onlyLight = false;
 
@@ -75,7 +77,8 @@ export class Gate {
       shifted[i] = moved;
     }
     this.drifts = drifting > WIDE * shifted.length;
-    this.#onlyLight = this.drifts && moving < FEW * shifted.length;
+    this.moving = moving / shifted.length;
+    this.#onlyLight = this.drifts && this.moving < FEW;
     const { columns, rows } = this.#grid;
     for (let row = 0, i = 0; row < rows; row++)
       for (let column = 0; column < columns; column++, i++)

@@ -6,8 +6,10 @@ import { Gate, type Grid, gridOf, WHOLE } from './steady-gate.js';
 
 /** Every so many frames a key painting is taken; within as many, each place glides over to it in these. */
 const [PERIOD, GLIDE] = [28, 8];
-/** So many times as fast, while the light drifts. */
+/** So many times as fast, while the light drifts or after an entrance. */
 const HASTE = 2;
+/** Something enters where this share of the cells moves beyond what usually does. */
+const ENTRANCE = 0.1;
 /** Cells from one crest of the waves to the next in which places take their turn. */
 const WAVE = 24;
 
@@ -23,8 +25,12 @@ interface Held {
   readonly keyGreen: Uint8Array;
   /** What is shown; never written to again. */
   shown: Pixels;
-  /** Frames since the key painting was taken; more of them while the light drifts. */
+  /** Frames since the key painting was taken; more of them while there is haste. */
   phase: number;
+  /** The share of the cells that moved of late. */
+  usual: number;
+  /** Whether the key painting was taken because something entered. */
+  entered: boolean;
 }
 
 /**
@@ -32,7 +38,8 @@ interface Held {
  * the source's noise; where only noise changed, the last strokes are as right as the new ones. An average over frames
  * would blur them, so they are held as they are and exchanged, in slow waves, for those of a key painting: errors are
  * gone within two periods, and nearly all of the picture shows strokes that were painted in one go. Where the source
- * differs from that of the key painting by more than its noise, the present painting shows.
+ * differs from that of the key painting by more than its noise, the present painting shows. What enters changes how all the rest is
+ * painted, by the norms of the net: a key painting is then taken at once, and taken over in haste.
  */
 export class Steady {
   #held: Held | undefined;
@@ -53,12 +60,14 @@ export class Steady {
     }
     const green = greenOf(source);
     held.gate.update(held.keyGreen, green);
-    const pace = held.gate.drifts ? HASTE : 1;
+    const pace = held.gate.drifts || held.entered ? HASTE : 1;
     scheduleGlides(held, pace);
     held.shown = holdPainting({ ...held, still: held.gate.cells }, painting, green);
     held.phase += pace;
-    if (held.phase >= PERIOD) {
+    const enters = entrance(held);
+    if (enters || held.phase >= PERIOD) {
       held.phase = 0;
+      held.entered = enters;
       held.key.set(painting.data);
       held.keyGreen.set(green);
     }
@@ -74,8 +83,16 @@ function begin(source: Pixels, painting: Pixels, weights: Weights): Held {
   return {
     ...{ weights, gate: new Gate(source), turns: turnsOf(grid), glides: new Int32Array(cells) },
     ...{ key: new Uint8Array(painting.data), keyGreen: new Uint8Array(greenOf(source)) },
-    ...{ shown: painting, phase: 0 },
+    ...{ shown: painting, phase: 0, usual: 0, entered: false },
   };
+}
+
+/** Whether far more moves than did of late: once for each entrance, and not for motion that goes on. */
+function entrance(held: Held): boolean {
+  const { moving } = held.gate;
+  const enters = moving > held.usual + ENTRANCE;
+  held.usual = enters ? moving : held.usual + (moving - held.usual) / PERIOD;
+  return enters;
 }
 
 /** Neighbours glide nearly together, so that no seam shows between strokes of two key paintings. */
