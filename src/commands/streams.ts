@@ -125,7 +125,7 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
       },
       opening: {
         mix: mixOf([{ style, weight: 1 }]),
-        ...{ strength: paint.strength, keepColor: 0, steady: 0, show: 'paint' },
+        ...{ strength: paint.strength, keepColor: 0, steady: paint.steady, show: 'paint' },
       },
       bitrate: { min: 300_000, start: 2_500_000, max: 6_000_000 },
       card: (size) => new CardSource(size),

@@ -98,6 +98,11 @@ const paint = z.strictObject({
     .describe('What runs the networks: auto takes the fastest; see livebrush doctor.'),
   style: styleName.default('scream').describe('Style that streams begin with.'),
   strength: unit.default(1).describe('Strength that streams begin with.'),
+  steady: unit
+    .default(1)
+    .describe(
+      'How much of the painting is held where nothing moves, to begin with: 0 lets all strokes flicker.',
+    ),
   width: side.default(640).describe('Box that live pictures are painted in, in pixels; the shape is kept.'),
   height: side.default(360),
   adapt: z
