@@ -179,13 +179,13 @@ async function openTier(
 /** Begins the streams that the settings name. One that cannot be fed is there all the same, with its card. */
 export async function beginStreams(sessions: Sessions, { demo, streams }: Settings): Promise<void> {
   const wanted = { ...(demo ? { demo: { input: { kind: 'demo' } as const } } : {}), ...streams };
-  for (const [name, { input, style, strength, maxAge }] of Object.entries(wanted) as [
+  for (const [name, { input, maxAge, ...look }] of Object.entries(wanted) as [
     string,
     Settings['streams'][string],
   ][]) {
     const session = sessions.open(name);
     try {
-      if (style !== undefined || strength !== undefined) await session.change({ style, strength, fadeMs: 0 });
+      if (Object.values(look).some((it) => it !== undefined)) await session.change({ ...look, fadeMs: 0 });
       if (maxAge !== undefined) session.set({ maxAge });
       if (input) await session.setInput(input, true);
     } catch (error) {

@@ -181,6 +181,7 @@ const stream = z.strictObject({
   input: streamInput.optional(),
   style: paint.shape.style.removeDefault().optional(),
   strength: unit.optional(),
+  steady: unit.optional(),
   maxAge: maxAge.optional(),
 });
 

@@ -57,7 +57,9 @@ describe('livebrush serve', () => {
       publicUrl: url,
     });
     const { streams } = (await (await fetch(`${url}/api/streams`)).json()) as { streams: object[] };
-    expect(streams).toMatchObject([{ name: 'demo', look: { mix: [{ style: 'mine', weight: 1 }] } }]);
+    expect(streams).toMatchObject([
+      { name: 'demo', look: { mix: [{ style: 'mine', weight: 1 }], steady: 1 } },
+    ]);
     const page = await fetch(`${url}/docs/`);
     expect(await page.text()).toContain('<script src="start.js">');
     expect(page.headers.get('content-security-policy')).toContain("script-src 'self';");
@@ -73,6 +75,21 @@ describe('livebrush serve', () => {
     child.kill('SIGTERM');
     expect(await code).toBe(1001);
     expect(await ended).toMatchObject({ code: 0, signal: null });
+  });
+
+  it('begins streams as the settings say', async () => {
+    const given = ['-c', 'paint.steady=0.5', '-c', 'streams={"stage":{"steady":0,"strength":0.25}}'];
+    const { url, process: child, ended } = await served(...given);
+    const { streams } = (await (await fetch(`${url}/api/streams`)).json()) as { streams: object[] };
+    expect(streams).toHaveLength(2);
+    expect(streams).toContainEqual(
+      expect.objectContaining({ name: 'demo', look: expect.objectContaining({ steady: 0.5, strength: 1 }) }),
+    );
+    await expect
+      .poll(async () => ((await (await fetch(`${url}/api/streams/stage`)).json()) as { look: object }).look)
+      .toMatchObject({ steady: 0, strength: 0.25 });
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0 });
   });
 
   it('makes a token where others reach it, shows it once, and keeps it out of its log', async () => {
