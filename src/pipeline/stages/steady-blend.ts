@@ -56,6 +56,19 @@ class Blender {
     keyGreen.set(this.green.subarray(from, to), from);
   }
 
+  /** Shown + glide (key - shown) where all is still; `k` and shares as for `mix`. */
+  glide(from: number, to: number, k: number, g0: number, g1: number): void {
+    const { key } = this.holding;
+    const { data } = this;
+    for (let x = from; x < to; x++, k += 2) {
+      const glide = g0 + ((g1 * k) >> 4);
+      for (let channel = 0, i = x; channel < 3; channel++, i += this.#plane) {
+        const shown = data[i]!;
+        data[i] = shown + ((glide * (key[i]! - shown) + 128) >> 8);
+      }
+    }
+  }
+
   /**
    * Shown + glide (key - shown), then present + still (that - present); the key is patched alike.
    * @param k twice the first pixel's distance from the left centre; shares are s0 and g0 there, s0 + s1 and g0 + g1 at the right.
@@ -89,19 +102,30 @@ export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Arr
   for (let y = 0; y < height; y++) {
     lerpRows(holding.still, grid, y, still);
     lerpRows(holding.glides, grid, y, glide);
+    // What moves is copied in long runs: a copy costs the more by itself than by its length.
+    let moving = -1;
+    const renewTo = (end: number) => {
+      if (moving >= 0) blender.renew(y * width + moving, y * width + end);
+      moving = -1;
+    };
     for (let cell = 0; cell <= grid.columns; cell++) {
       const [left, right] = [Math.max(0, cell - 1), Math.min(grid.columns - 1, cell)];
       const [s0, s1, g0, g1] = [still[left]!, still[right]!, glide[left]!, glide[right]!];
-      if (s0 === WHOLE && s1 === WHOLE && g0 === 0 && g1 === 0) continue;
       const centre = cell * CELL - CELL / 2;
       const [start, end] = [Math.max(0, centre), Math.min(width, centre + CELL)];
+      if (s0 === 0 && s1 === 0) {
+        if (moving < 0) moving = start;
+        continue;
+      }
+      renewTo(Math.min(width, start));
+      const held = s0 === WHOLE && s1 === WHOLE;
       // The last run of a picture that ends before the centre of its last cell has no pixel.
-      if (start >= end) continue;
-      const from = y * width + start;
-      const to = y * width + end;
-      if (s0 === 0 && s1 === 0) blender.renew(from, to);
-      else blender.mix(from, to, 2 * (start - centre) + 1, s0, s1 - s0, g0, g1 - g0);
+      if (start >= end || (held && g0 === 0 && g1 === 0)) continue;
+      const [from, to, k] = [y * width + start, y * width + end, 2 * (start - centre) + 1];
+      if (held) blender.glide(from, to, k, g0, g1 - g0);
+      else blender.mix(from, to, k, s0, s1 - s0, g0, g1 - g0);
     }
+    renewTo(width);
   }
   return { data: blender.data, width, height };
 }
