@@ -1,4 +1,5 @@
 import type { Pixels } from '../../models/pixels.js';
+import { borrow } from '../recycle.js';
 
 /** How much of a painting to take, both from 0 to 1. */
 export interface BlendOptions {
@@ -15,12 +16,14 @@ const [RED, GREEN, BLUE] = [54, 183, 19];
  * Source and painting of one size in one pass over the bytes: out = source + a (painting - source) + b (luma of the
  * painting - luma of the source), where a = strength (1 - keepColor) and b = strength * keepColor. Adding a luma
  * difference to all three channels leaves both chroma components alone.
+ * @returns a picture in borrowed memory, to be given back.
  */
 export function blend(source: Pixels, painting: Pixels, { strength, keepColor }: BlendOptions): Pixels {
   const { width, height, data: from } = source;
   const { data: to } = painting;
   const plane = width * height;
-  const out = new Uint8ClampedArray(3 * plane);
+  const blended = borrow(source);
+  const out = new Uint8ClampedArray(blended.data.buffer, blended.data.byteOffset, 3 * plane);
   const a = Math.round(256 * 256 * strength * (1 - keepColor));
   const b = Math.round(256 * strength * keepColor);
   if (b === 0) {
@@ -36,5 +39,5 @@ export function blend(source: Pixels, painting: Pixels, { strength, keepColor }:
       out[k] = from[k]! + ((a * blue + luma) >> 16);
     }
   }
-  return { data: new Uint8Array(out.buffer), width, height };
+  return blended;
 }

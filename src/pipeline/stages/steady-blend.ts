@@ -3,8 +3,8 @@ import { CELL, type Grid, gridOf, WHOLE } from './steady-gate.js';
 
 /** Pictures and shares that make up the next held painting. */
 export interface Holding {
-  /** The painting shown last. */
-  readonly shown: Pixels;
+  /** The painting shown last, brought up to date in place. */
+  readonly shown: Uint8Array;
   /** The key painting and the green plane of its source, brought up to date in place where the source moves. */
   readonly key: Uint8Array;
   readonly keyGreen: Uint8Array;
@@ -33,7 +33,6 @@ const edge = (share: number): number => Math.min(WHOLE, Math.max(0, 2 * share - 
 
 /** Blends runs of pixels: each from the centre of a cell to that of the next, with the shares at both ends. */
 class Blender {
-  readonly data: Uint8Array;
   readonly #plane: number;
 
   constructor(
@@ -41,16 +40,15 @@ class Blender {
     readonly painting: Pixels,
     readonly green: Uint8Array,
   ) {
-    this.data = new Uint8Array(holding.shown.data);
     this.#plane = painting.width * painting.height;
   }
 
   /** What moves shows the present painting. */
   renew(from: number, to: number): void {
-    const { key, keyGreen } = this.holding;
+    const { shown, key, keyGreen } = this.holding;
     for (let channel = 0, i = from; channel < 3; channel++, i += this.#plane) {
       const fresh = this.painting.data.subarray(i, i + to - from);
-      this.data.set(fresh, i);
+      shown.set(fresh, i);
       key.set(fresh, i);
     }
     keyGreen.set(this.green.subarray(from, to), from);
@@ -58,13 +56,12 @@ class Blender {
 
   /** Shown + glide (key - shown) where all is still; `k` and shares as for `mix`. */
   glide(from: number, to: number, k: number, g0: number, g1: number): void {
-    const { key } = this.holding;
-    const { data } = this;
+    const { shown, key } = this.holding;
     for (let x = from; x < to; x++, k += 2) {
       const glide = g0 + ((g1 * k) >> 4);
       for (let channel = 0, i = x; channel < 3; channel++, i += this.#plane) {
-        const shown = data[i]!;
-        data[i] = shown + ((glide * (key[i]! - shown) + 128) >> 8);
+        const last = shown[i]!;
+        shown[i] = last + ((glide * (key[i]! - last) + 128) >> 8);
       }
     }
   }
@@ -74,18 +71,18 @@ class Blender {
    * @param k twice the first pixel's distance from the left centre; shares are s0 and g0 there, s0 + s1 and g0 + g1 at the right.
    */
   mix(from: number, to: number, k: number, s0: number, s1: number, g0: number, g1: number): void {
-    const { key, keyGreen } = this.holding;
-    const { data, green } = this;
+    const { shown, key, keyGreen } = this.holding;
+    const { green } = this;
     const next = this.painting.data;
     for (let x = from; x < to; x++, k += 2) {
       const still = edge(s0 + ((s1 * k) >> 4));
       const glide = g0 + ((g1 * k) >> 4);
       for (let channel = 0, i = x; channel < 3; channel++, i += this.#plane) {
-        const shown = data[i]!;
+        const last = shown[i]!;
         const goal = key[i]!;
         const fresh = next[i]!;
-        const glided = shown + ((glide * (goal - shown) + 128) >> 8);
-        data[i] = fresh + ((still * (glided - fresh) + 128) >> 8);
+        const glided = last + ((glide * (goal - last) + 128) >> 8);
+        shown[i] = fresh + ((still * (glided - fresh) + 128) >> 8);
         key[i] = fresh + ((still * (goal - fresh) + 128) >> 8);
       }
       keyGreen[x] = green[x]! + ((still * (keyGreen[x]! - green[x]!) + 128) >> 8);
@@ -93,8 +90,8 @@ class Blender {
   }
 }
 
-/** @returns the held painting of the next frame; brings the key up to date. Most of a still picture is only copied. */
-export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Array): Pixels {
+/** Makes what is shown the held painting of the next frame, and brings the key up to date. Most of a still picture stays. */
+export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Array): void {
   const { width, height } = painting;
   const grid = gridOf(painting);
   const blender = new Blender(holding, painting, green);
@@ -127,16 +124,13 @@ export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Arr
     }
     renewTo(width);
   }
-  return { data: blender.data, width, height };
 }
 
-/** painting + amount (held - painting) in a fresh picture. */
-export function mixed(painting: Pixels, held: Pixels, amount: number): Pixels {
+/** Writes painting + amount (held - painting) to `out`. */
+export function mix(painting: Uint8Array, held: Uint8Array, amount: number, out: Uint8Array): void {
   const share = Math.round(WHOLE * amount);
-  const data = new Uint8Array(painting.data.length);
-  for (let i = 0; i < data.length; i++) {
-    const fresh = painting.data[i]!;
-    data[i] = fresh + ((share * (held.data[i]! - fresh) + 128) >> 8);
+  for (let i = 0; i < out.length; i++) {
+    const fresh = painting[i]!;
+    out[i] = fresh + ((share * (held[i]! - fresh) + 128) >> 8);
   }
-  return { ...painting, data };
 }

@@ -60,6 +60,12 @@ export class Gate {
     this.cells = new Int32Array(count).fill(WHOLE);
   }
 
+  /** Forgets what moved: all stands still. */
+  reset(): void {
+    this.#calm.fill(0);
+    this.cells.fill(WHOLE);
+  }
+
   /** Looks at the next plane and updates `cells`; a cell beside a moving one moves too. */
   update(before: Uint8Array, after: Uint8Array): void {
     const shifted = this.#moved;

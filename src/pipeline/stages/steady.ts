@@ -1,7 +1,8 @@
-import type { Pixels } from '../../models/pixels.js';
+import type { Pixels, Size } from '../../models/pixels.js';
 import type { Weights } from '../../models/weights.js';
+import { borrow } from '../recycle.js';
 import { sameSize } from './resize.js';
-import { holdPainting, mixed } from './steady-blend.js';
+import { holdPainting, mix } from './steady-blend.js';
 import { Gate, type Grid, gridOf, WHOLE } from './steady-gate.js';
 
 /** Every so many frames a key painting is taken; within as many, each place glides over to it in these. */
@@ -15,7 +16,8 @@ const WAVE = 24;
 
 /** What is held of one stream: all of the same size and style. */
 interface Held {
-  readonly weights: Weights;
+  readonly size: Size;
+  weights: Weights;
   readonly gate: Gate;
   /** When in a period each cell begins to glide. */
   readonly turns: Uint8Array;
@@ -23,8 +25,8 @@ interface Held {
   /** The painting that places glide to, and the green of the source that it was painted from; both kept up with motion. */
   readonly key: Uint8Array;
   readonly keyGreen: Uint8Array;
-  /** What is shown; never written to again. */
-  shown: Pixels;
+  /** What was shown last. */
+  readonly shown: Uint8Array;
   /** Frames since the key painting was taken; more of them while there is haste. */
   phase: number;
   /** The share of the cells that moved of late. */
@@ -46,45 +48,66 @@ export class Steady {
 
   /**
    * The painting, steadied. Starts afresh when the size or the style changed, so that a new style shows at once.
-   * @param amount 0 to 1: the share of what is held. @returns `painting` itself where there is nothing to hold.
+   * @param amount 0 to 1: the share of what is held.
+   * @returns `painting` itself where there is nothing to hold, or else a picture in borrowed memory, to be given back.
    */
   run(source: Pixels, painting: Pixels, weights: Weights, amount: number): Pixels {
     if (amount === 0) {
       this.#held = undefined;
       return painting;
     }
-    const held = this.#held;
-    if (!held || held.weights !== weights || !sameSize(held.shown, source)) {
-      this.#held = begin(source, painting, weights);
-      return painting;
-    }
-    const green = greenOf(source);
-    held.gate.update(held.keyGreen, green);
-    const pace = held.gate.drifts || held.entered ? HASTE : 1;
-    scheduleGlides(held, pace);
-    held.shown = holdPainting({ ...held, still: held.gate.cells }, painting, green);
-    held.phase += pace;
-    const enters = entrance(held);
-    if (enters || held.phase >= PERIOD) {
-      held.phase = 0;
-      held.entered = enters;
-      held.key.set(painting.data);
-      held.keyGreen.set(green);
-    }
-    return amount === 1 ? held.shown : mixed(painting, held.shown, amount);
+    if (!this.#held || !sameSize(this.#held.size, source)) this.#held = room(source, weights);
+    else if (this.#held.weights === weights) return hold(this.#held, source, painting, amount);
+    begin(this.#held, source, painting, weights);
+    return painting;
   }
 }
 
 const greenOf = ({ data, width, height }: Pixels) => data.subarray(width * height, 2 * width * height);
 
-function begin(source: Pixels, painting: Pixels, weights: Weights): Held {
-  const grid = gridOf(source);
-  const cells = grid.columns * grid.rows;
+/** Room for what is held; styles may change with every frame, so it is kept from one to the next. */
+function room({ width, height }: Size, weights: Weights): Held {
+  const size = { width, height };
+  const grid = gridOf(size);
+  const [cells, plane] = [grid.columns * grid.rows, width * height];
   return {
-    ...{ weights, gate: new Gate(source), turns: turnsOf(grid), glides: new Int32Array(cells) },
-    ...{ key: new Uint8Array(painting.data), keyGreen: new Uint8Array(greenOf(source)) },
-    ...{ shown: painting, phase: 0, usual: 0, entered: false },
+    ...{ size, weights, gate: new Gate(size), turns: turnsOf(grid), glides: new Int32Array(cells) },
+    ...{ key: new Uint8Array(3 * plane), keyGreen: new Uint8Array(plane), shown: new Uint8Array(3 * plane) },
+    ...{ phase: 0, usual: 0, entered: false },
   };
+}
+
+/** Begins with a painting in a style. */
+function begin(held: Held, source: Pixels, painting: Pixels, weights: Weights): void {
+  held.weights = weights;
+  held.gate.reset();
+  held.glides.fill(0);
+  held.shown.set(painting.data);
+  held.usual = 0;
+  takeKey(held, painting, greenOf(source), false);
+}
+
+function takeKey(held: Held, painting: Pixels, green: Uint8Array, entered: boolean): void {
+  held.key.set(painting.data);
+  held.keyGreen.set(green);
+  held.phase = 0;
+  held.entered = entered;
+}
+
+/** The next painting as it is shown. */
+function hold(held: Held, source: Pixels, painting: Pixels, amount: number): Pixels {
+  const green = greenOf(source);
+  held.gate.update(held.keyGreen, green);
+  const pace = held.gate.drifts || held.entered ? HASTE : 1;
+  scheduleGlides(held, pace);
+  holdPainting({ ...held, still: held.gate.cells }, painting, green);
+  held.phase += pace;
+  const enters = entrance(held);
+  if (enters || held.phase >= PERIOD) takeKey(held, painting, green, enters);
+  const out = borrow(painting);
+  if (amount === 1) out.data.set(held.shown);
+  else mix(painting.data, held.shown, amount, out.data);
+  return out;
 }
 
 /** Whether far more moves than did of late: once for each entrance, and not for motion that goes on. */

@@ -146,16 +146,16 @@ export class Stylize implements Stage, AsyncDisposable {
     return { pixels: await work.resample(painted, frame), borrowed: true };
   }
 
-  /** A painting as the look wants it shown. */
+  /** A painting as the look wants it shown; memory that was borrowed on the way there is given back. */
   #shown(frame: Frame, { pixels: fresh, borrowed }: Painting, look: Look): Frame {
     const painting = this.#steady.run(frame, fresh, look.weights, look.steady);
-    const plain = look.strength === 1 && look.keepColor === 0;
-    const shown = plain ? painting : blend(frame, painting, look);
-    // What is steadied is held on to.
-    const done = borrowed && look.steady === 0 ? () => giveBack(fresh) : undefined;
-    if (shown === fresh) return frame.with(fresh, done);
+    const steadied = painting !== fresh;
+    if (steadied && borrowed) giveBack(fresh);
+    const done = steadied || borrowed ? () => giveBack(painting) : undefined;
+    if (look.strength === 1 && look.keepColor === 0) return frame.with(painting, done);
+    const blended = blend(frame, painting, look);
     done?.();
-    return frame.with(shown);
+    return frame.with(blended, () => giveBack(blended));
   }
 
   async #paint(picture: Pixels, weights: Weights, due: Due | undefined): Promise<Pixels> {
