@@ -9,6 +9,8 @@ export const jobRequest = z.strictObject({
   style: z.union([styleName, mix]).optional(),
   strength: unit.default(1),
   keepColor: z.boolean().default(false),
+  /** How much of the painting is held where nothing moves. */
+  steady: unit.default(0),
   /** The entries of a cue list, as `transcode --cues` reads them. */
   cues: z.array(z.unknown()).max(10_000).optional(),
   container: z.enum(['mp4', 'mkv', 'webm']).default('mp4'),

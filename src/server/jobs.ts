@@ -122,7 +122,7 @@ export class Jobs implements AsyncDisposable {
   }
 
   async #args({ request, file, shares, output }: Job, cwd: string): Promise<string[]> {
-    const { strength, keepColor, cues, codec, workHeight } = request;
+    const { strength, keepColor, steady, cues, codec, workHeight } = request;
     const { model, engine, isolated } = this.#options;
     const list = join(cwd, 'cues.json');
     if (cues) await writeFile(list, JSON.stringify(cues));
@@ -130,6 +130,7 @@ export class Jobs implements AsyncDisposable {
       ...[file.path, output, '--model', model, '--engine', engine, '--strength', String(strength)],
       ...shares.flatMap(({ style, weight }) => ['--style', `${style}:${weight}`]),
       ...(keepColor ? ['--keep-color'] : []),
+      ...(steady > 0 ? ['--steady', String(steady)] : []),
       ...(cues ? ['--cues', list] : []),
       ...(codec ? ['--codec', codec] : []),
       ...(workHeight ? ['--work-size', String(workHeight)] : []),

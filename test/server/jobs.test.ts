@@ -44,6 +44,7 @@ describe('jobs', () => {
     const { job: one, status } = await start({
       style: 'wave',
       strength: 0.5,
+      steady: 0.75,
       workHeight: 360,
       codec: 'h264',
     });
@@ -54,7 +55,7 @@ describe('jobs', () => {
     expect(runs[0]!.args).toEqual([
       ...[join(place, 'media', 'clip.mp4'), join(place, 'jobs', `${one.id}.mp4`)],
       ...['--model', 'tiny', '--engine', 'identity', '--strength', '0.5', '--style', 'wave:1'],
-      ...['--codec', 'h264', '--work-size', '360'],
+      ...['--steady', '0.75', '--codec', 'h264', '--work-size', '360'],
     ]);
     runs[0]!.onStep({ frames: 5, total: 10, fps: 2.5 });
     expect(await show(one.id)).toMatchObject({ state: 'running', frames: 5, total: 10, fps: 2.5 });
@@ -110,6 +111,7 @@ describe('jobs', () => {
     [{ style: '/etc/passwd' }, 400],
     [{ style: '../x' }, 400],
     [{ strength: 2 }, 400],
+    [{ steady: -1 }, 400],
     [{ container: 'exe' }, 400],
     [{ cues: [{ at: 0, style: '/etc/passwd' }] }, 400],
     [{ cues: [{ nonsense: 1 }] }, 400],

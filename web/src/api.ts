@@ -35,6 +35,7 @@ export interface JobWish {
   style?: string;
   strength?: number;
   keepColor?: boolean;
+  steady?: number;
   container?: 'mp4' | 'mkv' | 'webm';
 }
 

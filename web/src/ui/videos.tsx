@@ -75,6 +75,7 @@ export function Videos() {
         style: chosen,
         strength: look.strength,
         keepColor: look.keepColor >= 0.5,
+        steady: look.steady,
       });
     });
     setSent(undefined);
