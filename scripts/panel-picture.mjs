@@ -1,6 +1,7 @@
 /**
  * Makes `docs/panel.webp`, the picture of the panel in the README: the panel of a running server in Debian's Chromium
- * (or the browser that CHROMIUM names), once its demo is painted at full size.
+ * (or the browser that CHROMIUM names), once its demo has played for a while. Chromium takes its share of the
+ * processor: pictures of 320x180 leave two cores enough for it.
  *
  *   npm run build && npx livebrush serve --style self-portrait -c paint.width=320 -c paint.height=180 &
  *   node scripts/panel-picture.mjs [--url http://127.0.0.1:8080] [--seconds 20]

@@ -106,7 +106,8 @@ Contenders take turns, round by round, and what is told is the median, so that w
 alike; read the ratios first. Weights are random except in start and transcode. The ceiling is the rate at which this
 machine multiplies dense float32 matrices, and GFLOP/s count the net as it is written, whatever an engine does to it.
 
-In a checkout \`npm run bench -- live\`, \`-- overload\`, \`-- endurance\` and \`-- train\` measure the live server and training.
+In a checkout \`npm run bench -- live\`, \`-- overload\`, \`-- endurance\`, \`-- train\` and \`-- steady\` measure the live server,
+training and the stage that steadies.
 
 Examples:
   livebrush bench

@@ -60,7 +60,9 @@ function failure(issue: z.core.$ZodIssue, entries: readonly Entry[]): LivebrushE
   const entry = entries.findLast(({ path }) => field && dotted(path) === dotted(field.path));
   const extra = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
   const where = entry?.locate?.(extra) ?? entry?.origin ?? 'settings';
-  const said = issue.message.replace(/\.$/, '');
+  // What is wrong with a name lies one deeper.
+  const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
+  const said = message.replace(/\.$/, '');
   const inText = `${where}: ${dotted(issue.path)}: ${said.charAt(0).toLowerCase()}${said.slice(1)}.`;
   const hint = field?.description;
   const ours = entry?.locate === undefined;

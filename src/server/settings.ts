@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unit } from './look-protocol.js';
 import { streamName, styleName } from './names-protocol.js';
 import { MAX_AGE } from './protocol.js';
 
@@ -15,7 +16,6 @@ const token = z
   .regex(/^[A-Za-z0-9._~+/=-]+$/, 'a token is made of letters, digits and . _ ~ + / = -');
 const tokens = z.array(token).max(100).default([]);
 const folder = z.string().max(1000).default('');
-const unit = z.number().min(0).max(1);
 const side = z.int().min(64).max(4096);
 const maxAge = z.number().min(MAX_AGE[0]).max(MAX_AGE[1]);
 

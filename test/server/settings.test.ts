@@ -124,7 +124,7 @@ describe('settings', () => {
       'streams:\n  a:\n    input:\n      kind: demo\n      lop: 1',
       /:5:12: streams\.a\.input: unrecognized key/,
     ],
-    ['streams: {"a b": {}}', /streams\.a b/],
+    ['streams: {"a b": {}}', /streams\.a b: is 1 to 64 letters, digits, _ and -\./],
     ['tokens:\n  admin:\n    - good-token\n    - bad', /:4:7: tokens\.admin\.1: a token has at least 8/],
     ['a: [', /BadInput: \S+:1:\d+: /],
     ['listen: 3', /:1:1: listen is a group of settings/],

@@ -43,10 +43,10 @@ export class Gate {
   readonly #calm: Uint8Array;
   /** Whether each cell stands still: 0 or `WHOLE`, or between them while nothing but the light changes. */
   readonly cells: Int32Array;
-  /** Whether the light changes slowly over much of the picture. */
-  drifts = false;
   /** The share of the cells that moves, without those beside them. */
   moving = 0;
+  /** Whether the light changes slowly over much of the picture. */
+  drifts = false;
   /** Whether it does while hardly anything moves. */
   #onlyLight = false;
 

@@ -40,8 +40,8 @@ interface Held {
  * the source's noise; where only noise changed, the last strokes are as right as the new ones. An average over frames
  * would blur them, so they are held as they are and exchanged, in slow waves, for those of a key painting: errors are
  * gone within two periods, and nearly all of the picture shows strokes that were painted in one go. Where the source
- * differs from that of the key painting by more than its noise, the present painting shows. What enters changes how all the rest is
- * painted, by the norms of the net: a key painting is then taken at once, and taken over in haste.
+ * differs from that of the key painting by more than its noise, the present painting shows. What enters changes how
+ * all the rest is painted, by the norms of the net: a key painting is then taken at once, and taken over in haste.
  */
 export class Steady {
   #held: Held | undefined;
