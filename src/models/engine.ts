@@ -4,7 +4,7 @@ import type { Weights } from './weights.js';
 
 /** Runs networks: one of ONNX Runtime, TensorFlow.js or the identity, on one device. */
 export interface Engine extends AsyncDisposable {
-  /** Such as `onnx/cpu`, `onnx/webgpu`, `tfjs/tensorflow`, `identity`. */
+  /** Such as `native/cpu`, `onnx/webgpu`, `tfjs/tensorflow`, `identity`. */
   readonly name: string;
   /** Pictures that it paints at the same time, each in a lane of its own; 1 where one takes all that there is. */
   readonly lanes: number;

@@ -1,6 +1,7 @@
 import { Unsupported, Usage } from '../../errors.js';
 import { closest } from '../closest.js';
 import type { Engine, PainterOptions } from '../engine.js';
+import type { NativePrecision } from './native.js';
 import type { OnnxDevice } from './onnx.js';
 import type { EngineProbe } from './probe.js';
 
@@ -27,8 +28,17 @@ const tfjs = (backend: 'tensorflow' | 'webgpu' | 'wasm' | 'cpu'): EngineEntry =>
   probe: async () => (await import('./tfjs.js')).probeTfjs(backend),
 });
 
+const native = (precision: NativePrecision): EngineEntry => ({
+  blocks: true,
+  lanes: async () => (await import('./onnx-session.js')).laneCount(),
+  open: async () => (await import('./native.js')).openNative(precision),
+  probe: async () => (await import('./native.js')).probeNative(precision),
+});
+
 /** Every engine by name: how to open it, how to tell whether it is there. A new engine is a line here. */
 const engines = {
+  'native/bf16': native('bf16'),
+  'native/cpu': native('cpu'),
   'onnx/cpu': onnx('cpu'),
   'onnx/webgpu': onnx('webgpu'),
   'tfjs/tensorflow': tfjs('tensorflow'),

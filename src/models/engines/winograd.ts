@@ -44,7 +44,7 @@ const timesRoot = (of: readonly number[], root: number): number[] =>
 const withRoots = (roots: readonly number[]): number[] => roots.reduce(timesRoot, [1]);
 
 /** F(rows, taps) by Cook and Toom: a product of polynomials from its values at some points and at infinity. */
-function cookToom(rows: number, taps: number): Pick<Winograd, 'input' | 'filter' | 'output'> {
+export function rowMixes(rows: number, taps: number): Pick<Winograd, 'input' | 'filter' | 'output'> {
   const at = points.slice(0, rows + taps - 2);
   const others = at.map((_, i) => at.filter((_, j) => j !== i));
   const powers = (x: number, count: number) => Array.from({ length: count }, (_, power) => x ** power);
@@ -60,7 +60,7 @@ function cookToom(rows: number, taps: number): Pick<Winograd, 'input' | 'filter'
 
 function winograd(size: number, rows: number, taps = size): Winograd {
   const parts = Math.ceil(size / taps);
-  return { size, taps, parts, rows, step: parts > 1 ? taps : rows, runs: 1, ...cookToom(rows, taps) };
+  return { size, taps, parts, rows, step: parts > 1 ? taps : rows, runs: 1, ...rowMixes(rows, taps) };
 }
 
 const known = [winograd(2, 4), winograd(2, 6), winograd(3, 4), winograd(3, 6)];

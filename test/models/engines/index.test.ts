@@ -18,7 +18,7 @@ describe('engines by name', () => {
     ['webgpu', 'Did you mean onnx/webgpu?'],
     ['WASM', 'Did you mean tfjs/wasm?'],
     ['onnx/cpu:2', 'Did you mean onnx/cpu?'],
-    ['quantum', 'Engines are onnx/cpu, onnx/webgpu'],
+    ['quantum', 'Engines are native/bf16, native/cpu'],
     ['', 'Engines are'],
     ['constructor', 'Engines are'],
     ['x'.repeat(100_000), 'Engines are'],

@@ -1,0 +1,86 @@
+import { cpus } from 'node:os';
+import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
+import type { NetSpec } from '../net.js';
+import type { Size } from '../pixels.js';
+import type { Weights } from '../weights.js';
+import { checkPaints, checkSize, checkWeights, refuseClosed } from './checks.js';
+import { type Addon, chooseWay, loadAddon, type WayName, ways } from './native-addon.js';
+import { NativePainter } from './native-painter.js';
+import { nativeProgram } from './native-program.js';
+import { openOnnx } from './onnx.js';
+import { laneCount, threads } from './onnx-session.js';
+import type { EngineProbe } from './probe.js';
+
+/** What numbers are multiplied: float32 as the net says, or bfloat16, which is faster where the processor has AMX. */
+export type NativePrecision = 'cpu' | 'bf16';
+
+const waysFor: Readonly<Record<NativePrecision, readonly WayName[]>> = {
+  cpu: ['AVX2', 'AVX-512'],
+  bf16: ['AMX'],
+};
+
+/**
+ * TransformNets on kernels of our own (`native/painter.c`). MetaNets, which run once for each style, and nets that the
+ * kernels do not know are ONNX Runtime's.
+ */
+class NativeEngine implements Engine {
+  readonly lanes = 1;
+  readonly #painters = new Set<NativePainter>();
+  #closed = false;
+
+  constructor(
+    readonly name: string,
+    readonly addon: Addon,
+    readonly way: number,
+    readonly runtime: Engine,
+  ) {}
+
+  async painter(
+    net: NetSpec,
+    base: Weights,
+    size: Size,
+    { lanes = 1 }: PainterOptions = {},
+  ): Promise<Painter> {
+    if (this.#closed) refuseClosed('engine');
+    checkPaints(net);
+    checkSize(net, size);
+    checkWeights(base, net, 'net');
+    const { addon, way } = this;
+    const program = nativeProgram(net, size, ways[way]!);
+    if (!program) return this.runtime.painter(net, base, size, { lanes });
+    const onClose = (closed: NativePainter) => this.#painters.delete(closed);
+    const made = { addon, way, program, net, base, size, threads: threads(lanes), onClose };
+    const painter = new NativePainter(made);
+    this.#painters.add(painter);
+    return painter;
+  }
+
+  styler(net: NetSpec, base: Weights): Promise<Styler> {
+    return this.runtime.styler(net, base);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const painter of [...this.#painters]) await painter[Symbol.asyncDispose]();
+    await this.runtime[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * @param only - this way; left out: the fastest that the processor has.
+ * @throws Unsupported when there are no kernels for this machine, or its processor has none of the instructions.
+ */
+export async function openNative(precision: NativePrecision, only?: WayName): Promise<Engine> {
+  const addon = loadAddon();
+  const way = chooseWay(addon, only ? [only] : waysFor[precision]);
+  return new NativeEngine(`native/${precision}`, addon, way, await openOnnx('cpu'));
+}
+
+/** How `openNative` would multiply. @throws as it does. */
+export async function probeNative(precision: NativePrecision): Promise<EngineProbe> {
+  const way = ways[chooseWay(loadAddon(), waysFor[precision])]!;
+  const model = cpus()[0]?.model.trim() || process.arch;
+  const lanes = laneCount() > 1 ? `, ${laneCount()} pictures side by side` : '';
+  const device = `${model} by ${way.name}, ${threads()} threads${lanes}`;
+  return { name: `native/${precision}`, present: true, device };
+}

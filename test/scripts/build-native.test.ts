@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { type Addon, addonPath } from '../../src/models/engines/native-addon.js';
+
+const { buildNative, sourcesDigest } = (await import(
+  new URL('../../scripts/build-native.mjs', import.meta.url).href
+)) as { buildNative(out?: string): string; sourcesDigest(): string };
+
+const load = (path: string) => createRequire(import.meta.url)(path) as Addon;
+const here = process.platform === 'linux' && process.arch === 'x64';
+
+/** Whether the compiler knows all instructions that the kernels are written in. */
+function canCompile(): boolean {
+  try {
+    execFileSync(process.env.CC ?? 'cc', ['-mamx-bf16', '-xc', '-E', '-'], {
+      input: '',
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+it.skipIf(!here)('the kernels that ship were built from the sources that are here', () => {
+  expect(load(addonPath()).sources).toBe(sourcesDigest());
+});
+
+it.skipIf(!here || !canCompile())(
+  'builds kernels like those that ship (skipped where no C compiler knows AMX)',
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'livebrush-test-'));
+    try {
+      const built = load(buildNative(join(folder, 'built.node')));
+      const { ways, stepSize, mixSize, sources } = load(addonPath());
+      expect(built).toMatchObject({ ways, stepSize, mixSize, sources });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  120_000,
+);
