@@ -115,7 +115,7 @@ export async function fastestEngine(
   const { name, nodes } = model.transform;
   const remembering = {
     file: options.file ?? join(folders.cache, 'engines.json'),
-    key: measurementKey([name, nodes.length, reduced]),
+    key: measurementKey([name, nodes.length, reduced, engineNames]),
   };
   const remembered = (await recall(remembering.file, remembering.key))?.engine;
   if (remembered && (engineNames as readonly string[]).includes(remembered))

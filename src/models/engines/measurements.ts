@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus } from 'node:os';
@@ -7,6 +8,7 @@ import { z } from 'zod';
 import { log } from '../../log.js';
 import { readWhole, writeWhole } from '../files.js';
 import { isSoftwareGpu } from './gpu.js';
+import { addonPath } from './native-addon.js';
 import { nativePackages } from './tfjs-native.js';
 
 /** What engines were once measured at, so that `--engine auto` measures a machine only once a week. */
@@ -36,6 +38,15 @@ function versionOf(name: string): string {
   }
 }
 
+/** Digest of the kernels that are here, if there are any. */
+function kernels(): string | undefined {
+  try {
+    return createHash('sha256').update(readFileSync(addonPath())).digest('hex').slice(0, 16);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Everything about this machine that a measurement depends on and that is known without loading an engine. */
 function machine(): unknown {
   const { version } = require('../../../package.json') as { version: string };
@@ -46,6 +57,7 @@ function machine(): unknown {
     cores: availableParallelism(),
     packages: ['onnxruntime-node', 'webgpu', '@tensorflow/tfjs'].map(versionOf),
     tensorflow: nativePackages().map(({ name, addon }) => [name, addon !== undefined]),
+    kernels: kernels(),
     softwareGpu: isSoftwareGpu(),
     driver: process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES,
   };

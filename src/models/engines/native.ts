@@ -26,14 +26,21 @@ const waysFor: Readonly<Record<NativePrecision, readonly WayName[]>> = {
 class NativeEngine implements Engine {
   readonly lanes = 1;
   readonly #painters = new Set<NativePainter>();
+  #runtime: Promise<Engine> | undefined;
   #closed = false;
 
   constructor(
     readonly name: string,
     readonly addon: Addon,
     readonly way: number,
-    readonly runtime: Engine,
   ) {}
+
+  /** ONNX Runtime, which takes a tenth of a second to load, once something needs it. */
+  #onnx(): Promise<Engine> {
+    if (this.#closed) refuseClosed('engine');
+    this.#runtime ??= openOnnx('cpu');
+    return this.#runtime;
+  }
 
   async painter(
     net: NetSpec,
@@ -47,7 +54,7 @@ class NativeEngine implements Engine {
     checkWeights(base, net, 'net');
     const { addon, way } = this;
     const program = nativeProgram(net, size, ways[way]!);
-    if (!program) return this.runtime.painter(net, base, size, { lanes });
+    if (!program) return (await this.#onnx()).painter(net, base, size, { lanes });
     const onClose = (closed: NativePainter) => this.#painters.delete(closed);
     const made = { addon, way, program, net, base, size, threads: threads(lanes), onClose };
     const painter = new NativePainter(made);
@@ -55,14 +62,14 @@ class NativeEngine implements Engine {
     return painter;
   }
 
-  styler(net: NetSpec, base: Weights): Promise<Styler> {
-    return this.runtime.styler(net, base);
+  async styler(net: NetSpec, base: Weights): Promise<Styler> {
+    return (await this.#onnx()).styler(net, base);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     for (const painter of [...this.#painters]) await painter[Symbol.asyncDispose]();
-    await this.runtime[Symbol.asyncDispose]();
+    await (await this.#runtime?.catch(() => undefined))?.[Symbol.asyncDispose]();
   }
 }
 
@@ -73,7 +80,7 @@ class NativeEngine implements Engine {
 export async function openNative(precision: NativePrecision, only?: WayName): Promise<Engine> {
   const addon = loadAddon();
   const way = chooseWay(addon, only ? [only] : waysFor[precision]);
-  return new NativeEngine(`native/${precision}`, addon, way, await openOnnx('cpu'));
+  return new NativeEngine(`native/${precision}`, addon, way);
 }
 
 /** How `openNative` would multiply. @throws as it does. */
