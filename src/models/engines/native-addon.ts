@@ -26,9 +26,9 @@ export interface Addon {
 
 /** The ways to multiply in the addon's order. */
 export const ways = [
-  { name: 'AVX2', lanes: 8, depth: 1, mixes: true },
-  { name: 'AVX-512', lanes: 16, depth: 1, mixes: true },
-  { name: 'AMX', lanes: 16, depth: 32, mixes: false },
+  { name: 'AVX2', lanes: 8, depth: 1, single: 1.25, mixes: true },
+  { name: 'AVX-512', lanes: 16, depth: 1, single: 1.1, mixes: true },
+  { name: 'AMX', lanes: 16, depth: 32, single: 1, mixes: false },
 ] as const satisfies readonly Way[];
 export type WayName = (typeof ways)[number]['name'];
 

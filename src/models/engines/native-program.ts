@@ -44,6 +44,8 @@ export interface Way {
   /** Numbers of a vector; and of a window, that are multiplied at once. */
   readonly lanes: number;
   readonly depth: number;
+  /** What a vector costs that is multiplied by itself, where two share what they are multiplied by (measured). */
+  readonly single: number;
   /** Whether rows are mixed, which takes fewer products but more digits. */
   readonly mixes: boolean;
 }
@@ -252,9 +254,11 @@ class Writer {
 
   /** How many output pixels share a window: as many as make the fewest products. @throws Beyond */
   #group(width: number, channels: number, windowOf: (group: number) => number, step: number): number {
-    const { lanes, depth } = this.way;
-    const cost = (group: number) =>
-      (Math.ceil(windowOf(group) / depth) * Math.ceil((group * channels) / lanes)) / group;
+    const { lanes, depth, single } = this.way;
+    const cost = (group: number) => {
+      const vectors = Math.ceil((group * channels) / lanes);
+      return (Math.ceil(windowOf(group) / depth) * (vectors - (vectors % 2) + (vectors % 2) * single)) / group;
+    };
     const groups = Array.from({ length: MOST_GROUP / step }, (_, i) => step * (i + 1)).filter(
       (n) => width % n === 0,
     );
