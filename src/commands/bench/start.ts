@@ -112,11 +112,19 @@ async function timeStyle(folder: string, runs: number, bench: Bench) {
   return overRuns(times);
 }
 
+/** The engine to measure by name: what was asked for, else what streams would get. */
+async function engineOf(bench: Bench): Promise<string> {
+  const [asked = 'auto'] = bench.options.engine ?? [];
+  if (asked !== 'auto') return asked;
+  await using engine = await openOneEngine(bench, bench.options.size?.[0] ?? defaults);
+  return engine.name;
+}
+
 /** How long it takes until the first picture is painted, and until a new style can be used. */
 export const start: Part = async (bench) => {
   const { options, show, note } = bench;
   const runs = options.runs ?? (options.full ? FULL_RUNS : RUNS);
-  const engine = options.engine?.[0] ?? 'onnx/cpu';
+  const engine = await engineOf(bench);
   const folder = await mkdtemp(join(tmpdir(), 'livebrush-bench-'));
   try {
     note(`starting ${2 * (runs + 1)} processes …`);
