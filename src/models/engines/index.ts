@@ -12,6 +12,8 @@ interface EngineEntry {
   readonly blocks?: boolean;
   /** How many pictures it is best to paint at the same time, each in such a thread; 1 if left out. */
   readonly lanes?: () => Promise<number>;
+  /** Whether its name may carry options after a colon. */
+  readonly takesOptions?: boolean;
   readonly open: (options: string | undefined) => Promise<Engine>;
   readonly probe: () => Promise<EngineProbe>;
 }
@@ -31,7 +33,8 @@ const tfjs = (backend: 'tensorflow' | 'webgpu' | 'wasm' | 'cpu'): EngineEntry =>
 const native = (precision: NativePrecision): EngineEntry => ({
   blocks: true,
   lanes: async () => (await import('./onnx-session.js')).laneCount(),
-  open: async () => (await import('./native.js')).openNative(precision),
+  takesOptions: true,
+  open: async (options) => (await import('./native.js')).openNative(precision, options),
   probe: async () => (await import('./native.js')).probeNative(precision),
 });
 
@@ -46,6 +49,7 @@ const engines = {
   'tfjs/wasm': tfjs('wasm'),
   'tfjs/cpu': tfjs('cpu'),
   identity: {
+    takesOptions: true,
     open: async (options) => {
       const { IdentityEngine, identityOptions } = await import('./identity.js');
       return new IdentityEngine(identityOptions(options));
@@ -69,13 +73,14 @@ function likeliest(name: string): string | undefined {
 function find(name: string): { entry: EngineEntry; options: string | undefined } {
   const [, head = name, options] = /^([^:]*):(.*)$/s.exec(name) ?? [];
   const key = head === 'fake' ? 'identity' : head;
-  if (!isEngine(key) || (options !== undefined && key !== 'identity')) {
+  const entry: EngineEntry | undefined = isEngine(key) ? engines[key] : undefined;
+  if (!entry || (options !== undefined && !entry.takesOptions)) {
     const meant = likeliest(head);
     throw new Usage(`There is no engine called ${JSON.stringify(name.slice(0, 80))}.`, {
       hint: `${meant ? `Did you mean ${meant}? ` : ''}Engines are ${engineNames.join(', ')}.`,
     });
   }
-  return { entry: engines[key], options };
+  return { entry, options };
 }
 
 /** As `openEngine`, but always in this thread. */
@@ -85,7 +90,8 @@ export async function openHere(name: string): Promise<Engine> {
 }
 
 /**
- * Opens an engine by name; `identity` (or `fake`) may carry options after a colon. One whose runtime blocks its
+ * Opens an engine by name; `identity` (or `fake`) may carry options after a colon, and a native one a way to multiply
+ * (`native/cpu:avx2`). One whose runtime blocks its
  * thread gets a thread of its own, or several: `lanes` of them, or as many as are best.
  * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
  */

@@ -257,7 +257,9 @@ class Writer {
     const { lanes, depth, single } = this.way;
     const cost = (group: number) => {
       const vectors = Math.ceil((group * channels) / lanes);
-      return (Math.ceil(windowOf(group) / depth) * (vectors - (vectors % 2) + (vectors % 2) * single)) / group;
+      return (
+        (Math.ceil(windowOf(group) / depth) * (vectors - (vectors % 2) + (vectors % 2) * single)) / group
+      );
     };
     const groups = Array.from({ length: MOST_GROUP / step }, (_, i) => step * (i + 1)).filter(
       (n) => width % n === 0,

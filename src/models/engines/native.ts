@@ -1,4 +1,5 @@
 import { cpus } from 'node:os';
+import { Usage } from '../../errors.js';
 import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
@@ -73,14 +74,23 @@ class NativeEngine implements Engine {
   }
 }
 
+/** How a way to multiply is written behind an engine's name. */
+const optionOf = (way: WayName): string => way.replace('-', '').toLowerCase();
+
 /**
- * @param only - this way; left out: the fastest that the processor has.
- * @throws Unsupported when there are no kernels for this machine, or its processor has none of the instructions.
+ * @param only - this way, such as `avx2`; left out: the fastest that the processor has.
+ * @throws Usage when there is no such way, Unsupported when there are no kernels for this machine or its processor
+ * does not have the instructions.
  */
-export async function openNative(precision: NativePrecision, only?: WayName): Promise<Engine> {
+export async function openNative(precision: NativePrecision, only?: string): Promise<Engine> {
+  const known = waysFor[precision];
+  const wanted = known.filter((way) => only === undefined || optionOf(way) === only);
+  if (wanted.length === 0)
+    throw new Usage(`native/${precision} does not multiply by ${JSON.stringify(only?.slice(0, 80))}.`, {
+      hint: `It does by ${known.map(optionOf).join(' or ')}; left out, by the fastest that the processor has.`,
+    });
   const addon = loadAddon();
-  const way = chooseWay(addon, only ? [only] : waysFor[precision]);
-  return new NativeEngine(`native/${precision}`, addon, way);
+  return new NativeEngine(`native/${precision}${only ? `:${only}` : ''}`, addon, chooseWay(addon, wanted));
 }
 
 /** How `openNative` would multiply. @throws as it does. */

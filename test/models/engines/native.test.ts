@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BadInput, Unsupported } from '../../../src/errors.js';
+import { BadInput, Unsupported, Usage } from '../../../src/errors.js';
+import { openEngine } from '../../../src/models/engines/index.js';
 import { openNative, probeNative } from '../../../src/models/engines/native.js';
 import {
   type Addon,
@@ -93,7 +94,9 @@ for (const { name } of ways) {
   const why = missing(name);
   const precision = name === 'AMX' ? 'bf16' : 'cpu';
   const tolerance = name === 'AMX' ? tolerances.bf16 : tolerances.exact;
-  describeEngine(`native/${precision}`, () => openNative(precision, name), {
+  const option = name.replace('-', '').toLowerCase();
+  const open = () => openEngine(`native/${precision}:${option}`);
+  describeEngine(`native/${precision}:${option}`, open, {
     skip: why ?? false,
     tolerance: name === 'AMX' ? { mean: 2, max: 24 } : { mean: 0.5, max: 3 },
   });
@@ -154,7 +157,7 @@ for (const { name } of ways) {
     it('paint the same after weights that overflow', async () => {
       const net = transformNet({ base: 8, residuals: 1 });
       const pixels = seededPicture({ width: 36, height: 28 });
-      await using engine = await openNative(precision, name);
+      await using engine = await open();
       await using painter = await engine.painter(net, seededWeights(net, 'net'), pixels);
       const paint = async (scale: number) => {
         const weights = seededWeights(net, 'style');
@@ -222,6 +225,13 @@ describe.skipIf(!addon?.ways)('nets that the kernels do not know', () => {
     ],
   ])('%s', (_, write) => {
     expect(program(write)).toBeUndefined();
+  });
+});
+
+describe('ways to multiply', () => {
+  it('are refused where there is none of the name', async () => {
+    await expect(openNative('cpu', 'mmx')).rejects.toThrow('native/cpu does not multiply by "mmx".');
+    await expect(openNative('bf16', 'avx2')).rejects.toThrow(Usage);
   });
 });
 
