@@ -374,24 +374,48 @@ static void load_rows(void *given, int thread, int begin, int end) {
 
 /* A block's products: windows of `from` by packed rows, summed over rows, into [groups][wide x LANES]. */
 typedef struct {
+  const Step *step;
   const num *from, *packed;
   float *to;
   size_t group, row;
-  int rows, window, deep, wide, groups;
+  int rows, deep, wide, groups;
 } Product;
+
+/* Which tiles of a window's depth some tiles of lanes look at; others hold zeros for them. */
+typedef struct {
+  int begin, end;
+} Reach;
+
+static Reach reach_of(const Step *s, int tile, int count) {
+  const int deep = depth_tiles(s), last_lane = (tile + count) * LANES < lanes_of(s) ? (tile + count) * LANES : lanes_of(s);
+  if (s->kind == STEP_PICTURE) return (Reach){0, deep};
+  const int first = tile * LANES / s->channels, last = (last_lane - 1) / s->channels, far = s->side - 1;
+  const int begin = s->upsample == 2 ? first / 2 + floor_half(first % 2 - s->pad) - floor_half(-s->pad) : first * s->stride;
+  const int end = s->upsample == 2 ? last / 2 + floor_half(last % 2 + far - s->pad) - floor_half(-s->pad) : last * s->stride + far;
+  return (Reach){begin * s->depth / DEPTH, tiles((end + 1) * s->depth, DEPTH)};
+}
+
+/* Whether two tiles of lanes are multiplied sooner together, though one reads where only the other looks. */
+static bool together(const Step *s, int tile, Reach *both) {
+  const Reach one = reach_of(s, tile, 1), other = reach_of(s, tile + 1, 1);
+  *both = reach_of(s, tile, 2);
+  return 10 * (both->end - both->begin) <= 6 * (one.end - one.begin + other.end - other.begin);
+}
 
 #if WAY_AMX
 /* Half a block or both halves by one or two tiles of lanes; each tile that is read serves up to two products. */
-static inline __attribute__((always_inline)) void multiply_tiles(const Product *g, int n, const bool both, const bool pair) {
+static inline __attribute__((always_inline)) void multiply_tiles(const Product *g, int n, Reach reach, const bool both,
+                                                                 const bool pair) {
   const size_t stride = g->group * sizeof(num), out = (size_t)g->wide * LANES * sizeof(float);
   const size_t next = (size_t)g->wide * TILE;
-  const num *from = g->from, *tile = g->packed + (size_t)n * TILE;
+  const num *from = g->from;
   _tile_zero(0);
   if (pair) _tile_zero(1);
   if (both) _tile_zero(2);
   if (both && pair) _tile_zero(3);
-  for (int r = 0; r < g->rows; r++, from += g->row)
-    for (int k = 0; k < g->deep; k++, tile += next) {
+  for (int r = 0; r < g->rows; r++, from += g->row) {
+    const num *tile = g->packed + (size_t)n * TILE + (size_t)(r * g->deep + reach.begin) * next;
+    for (int k = reach.begin; k < reach.end; k++, tile += next) {
       _tile_loadd(4, from + k * DEPTH, stride);
       _tile_loadd(6, tile, 64);
       _tile_dpbf16ps(0, 4, 6);
@@ -401,6 +425,7 @@ static inline __attribute__((always_inline)) void multiply_tiles(const Product *
       if (both) _tile_dpbf16ps(2, 5, 6);
       if (both && pair) _tile_dpbf16ps(3, 5, 7);
     }
+  }
   float *to = g->to + n * LANES, *below = to + (size_t)16 * g->wide * LANES;
   _tile_stored(0, to, out);
   if (pair) _tile_stored(1, to + LANES, out);
@@ -410,12 +435,15 @@ static inline __attribute__((always_inline)) void multiply_tiles(const Product *
 
 static void multiply(const Product *g) {
   const bool both = g->groups > 16;
-  for (int n = 0; n < g->wide; n += 2) {
-    const bool pair = n + 1 < g->wide;
-    if (both && pair) multiply_tiles(g, n, true, true);
-    else if (both) multiply_tiles(g, n, true, false);
-    else if (pair) multiply_tiles(g, n, false, true);
-    else multiply_tiles(g, n, false, false);
+  for (int n = 0; n < g->wide;) {
+    Reach reach;
+    const bool pair = n + 1 < g->wide && together(g->step, n, &reach);
+    if (!pair) reach = reach_of(g->step, n, 1);
+    if (both && pair) multiply_tiles(g, n, reach, true, true);
+    else if (both) multiply_tiles(g, n, reach, true, false);
+    else if (pair) multiply_tiles(g, n, reach, false, true);
+    else multiply_tiles(g, n, reach, false, false);
+    n += pair ? 2 : 1;
   }
 }
 
@@ -432,16 +460,17 @@ static void multiply_begin(void) {
 static void multiply_end(void) { _tile_release(); }
 #else
 /* Some groups by one or two vectors of lanes, whose sums all stay in registers. */
-static inline __attribute__((always_inline)) void multiply_part(const Product *g, int first, int n, const int count,
-                                                                const int width) {
+static inline __attribute__((always_inline)) void multiply_part(const Product *g, int first, int n, Reach reach,
+                                                                const int count, const int width) {
   vec sums[16][2];
 #pragma GCC unroll 16
   for (int m = 0; m < count; m++)
     for (int i = 0; i < width; i++) sums[m][i] = v_zero();
-  const num *from = g->from + first * g->group, *packed = g->packed + (size_t)n * LANES;
   const size_t next = (size_t)g->wide * LANES, group = g->group;
-  for (int r = 0; r < g->rows; r++, from += g->row)
-    for (int k = 0; k < g->window; k++, packed += next) {
+  for (int r = 0; r < g->rows; r++) {
+    const num *from = g->from + first * group + r * g->row;
+    const num *packed = g->packed + (size_t)n * LANES + (size_t)(r * g->deep + reach.begin) * next;
+    for (int k = reach.begin; k < reach.end; k++, packed += next) {
       vec factors[2];
       for (int i = 0; i < width; i++) factors[i] = v_load(packed + i * LANES);
 #pragma GCC unroll 16
@@ -450,25 +479,26 @@ static inline __attribute__((always_inline)) void multiply_part(const Product *g
         for (int i = 0; i < width; i++) sums[m][i] = v_fma(window, factors[i], sums[m][i]);
       }
     }
+  }
 #pragma GCC unroll 16
   for (int m = 0; m < count; m++)
     for (int i = 0; i < width; i++) v_store(g->to + (first + m) * next + (n + i) * LANES, sums[m][i]);
 }
 
 static void multiply(const Product *g) {
-  int n = 0;
-  for (; n + 2 <= g->wide; n += 2)
+  for (int n = 0; n < g->wide;) {
+    Reach reach;
+    const bool pair = n + 1 < g->wide && together(g->step, n, &reach);
+    if (!pair) reach = reach_of(g->step, n, 1);
     for (int m = 0; m < g->groups;) {
       const int left = g->groups - m;
-      if (left > TALL / 2) multiply_part(g, m, n, TALL, 2), m += TALL;
-      else multiply_part(g, m, n, TALL / 2, 2), m += TALL / 2;
+      if (pair && left > TALL / 2) multiply_part(g, m, n, reach, TALL, 2), m += TALL;
+      else if (pair) multiply_part(g, m, n, reach, TALL / 2, 2), m += TALL / 2;
+      else if (left > TALL) multiply_part(g, m, n, reach, TALLER, 1), m += TALLER;
+      else multiply_part(g, m, n, reach, TALL, 1), m += TALL;
     }
-  if (n < g->wide)
-    for (int m = 0; m < g->groups;) {
-      const int left = g->groups - m;
-      if (left > TALL) multiply_part(g, m, n, TALLER, 1), m += TALLER;
-      else multiply_part(g, m, n, TALL, 1), m += TALL;
-    }
+    n += pair ? 2 : 1;
+  }
 }
 
 static void multiply_begin(void) {}
@@ -491,13 +521,13 @@ static void multiply_row(const Job *job, int thread, int y, int first, int group
   Painter *p = job->p;
   const int phase = y % s->phases;
   const Product product = {
+      .step = s,
       .from = p->tensors + s->in + ((size_t)(y / s->phases) * s->row_step + phase) * s->in_row + (size_t)first * s->in_group,
       .packed = job->packed + phase * s->rows * row_size(s),
       .to = p->scratch[thread],
       .group = s->in_group,
       .row = s->in_row,
       .rows = s->rows,
-      .window = s->window,
       .deep = depth_tiles(s),
       .wide = lane_tiles(s),
       .groups = groups,
@@ -547,13 +577,13 @@ static void multiply_mixed(const Job *job, int thread, int phase, int top, int f
   }
   for (int j = 0; j < count; j++) {
     const Product product = {
+        .step = s,
         .from = mixed + j * span,
         .packed = job->packed + ((size_t)phase * count + j) * parts * row_size(s),
         .to = products + j * block,
         .group = s->in_group,
         .row = count * span,
         .rows = parts,
-        .window = s->window,
         .deep = depth_tiles(s),
         .wide = lane_tiles(s),
         .groups = groups,
@@ -561,8 +591,9 @@ static void multiply_mixed(const Job *job, int thread, int phase, int top, int f
     multiply(&product);
     rows[j] = product.to;
   }
+  const size_t made = (size_t)tiles(groups * wide, PAIR) * PAIR;
   for (int i = 0; i < mix->rows && (top + i) * s->phases + phase < s->height; i++) {
-    mix_row(row, rows, mix->output + i * count, count, (size_t)tiles(groups * wide, PAIR) * PAIR);
+    mix_row(row, rows, mix->output + i * count, count, made);
     use(job, thread, &(Block){.y = (top + i) * s->phases + phase, .first = first, .groups = groups, .products = row});
   }
 }
