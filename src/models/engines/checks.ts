@@ -52,9 +52,16 @@ export function checkWeights(weights: Weights, net: NetSpec, from: 'net' | 'styl
 }
 
 /** @throws BadInput unless the net turns one picture into another. */
-export function checkPaints(net: NetSpec): void {
+function checkPaints(net: NetSpec): void {
   if (net.inputs.length !== 1 || !('picture' in net.outputs))
     throw new BadInput(`The net ${net.name} does not turn one picture into another, so it cannot paint.`);
+}
+
+/** @throws BadInput unless the net can paint pictures of the size with `base` as its own weights. */
+export function checkPainter(net: NetSpec, base: Weights, size: Size): void {
+  checkPaints(net);
+  checkSize(net, size);
+  checkWeights(base, net, 'net');
 }
 
 /** @throws BadInput unless the net turns one picture into style weights. */

@@ -6,9 +6,8 @@ import type { Pixels, Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
 import {
   checkPainted,
-  checkPaints,
+  checkPainter,
   checkPicture,
-  checkSize,
   checkStyles,
   checkWeights,
   generated,
@@ -138,9 +137,7 @@ export class IdentityEngine implements Engine {
 
   async painter(net: NetSpec, base: Weights, size: Size): Promise<Painter> {
     if (this.#closed) refuseClosed('engine');
-    checkPaints(net);
-    checkSize(net, size);
-    checkWeights(base, net, 'net');
+    checkPainter(net, base, size);
     return this.#keep(new IdentityPainter(net, size, this.#temper));
   }
 

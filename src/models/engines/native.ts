@@ -4,7 +4,7 @@ import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
-import { checkPaints, checkSize, checkWeights, refuseClosed } from './checks.js';
+import { checkPainter, refuseClosed } from './checks.js';
 import { type Addon, chooseWay, loadAddon, type WayName, ways } from './native-addon.js';
 import { NativePainter } from './native-painter.js';
 import { nativeProgram } from './native-program.js';
@@ -50,9 +50,7 @@ class NativeEngine implements Engine {
     { lanes = 1 }: PainterOptions = {},
   ): Promise<Painter> {
     if (this.#closed) refuseClosed('engine');
-    checkPaints(net);
-    checkSize(net, size);
-    checkWeights(base, net, 'net');
+    checkPainter(net, base, size);
     const { addon, way } = this;
     const program = nativeProgram(net, size, ways[way]!);
     if (!program) return (await this.#onnx()).painter(net, base, size, { lanes });

@@ -4,15 +4,7 @@ import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Pixels, Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
-import {
-  checkPaints,
-  checkSize,
-  checkStyles,
-  checkWeights,
-  generated,
-  refuseClosed,
-  stylePicture,
-} from './checks.js';
+import { checkPainter, checkStyles, checkWeights, generated, refuseClosed, stylePicture } from './checks.js';
 import { isSoftwareGpu } from './gpu.js';
 import { blockSize } from './onnx-block-size.js';
 import { onnxGraph } from './onnx-graph.js';
@@ -70,9 +62,7 @@ class OnnxEngine implements Engine {
     size: Size,
     { lanes = 1 }: PainterOptions = {},
   ): Promise<Painter> {
-    checkPaints(net);
-    checkSize(net, size);
-    checkWeights(base, net, 'net');
+    checkPainter(net, base, size);
     const open = (graph: Uint8Array) => this.#open('painter', graph, threads(lanes));
     return OnnxPainter.open({ net, base, size, open, folds: this.device === 'cpu', block: this.block });
   }

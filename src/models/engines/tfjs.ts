@@ -5,8 +5,7 @@ import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
 import {
   checkPainted,
-  checkPaints,
-  checkSize,
+  checkPainter,
   checkStyles,
   checkWeights,
   generated,
@@ -208,9 +207,7 @@ class TfEngine implements Engine {
 
   async painter(net: NetSpec, base: Weights, size: Size): Promise<Painter> {
     if (this.#closed) refuseClosed('engine');
-    checkPaints(net);
-    checkSize(net, size);
-    checkWeights(base, net, 'net');
+    checkPainter(net, base, size);
     const painter = new TfPainter(this.backend, net, base, size, this.#forget);
     this.#opened.add(painter);
     try {

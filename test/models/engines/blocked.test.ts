@@ -10,6 +10,7 @@ import { NetBuilder, type NetSpec } from '../../../src/models/net.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
 import type { Size } from '../../../src/models/pixels.js';
 import { expectSamePainting, motleyNet, paintLowered } from '../../suites/lowered.js';
+import { anySize, anyTransform } from '../../suites/nets.js';
 import { reference } from '../../suites/reference.js';
 import { seededWeights } from '../../suites/weights.js';
 
@@ -38,21 +39,14 @@ describe('the width of a block', () => {
 describe.skipIf(!block)(
   'a net in blocks paints what the net paints (skipped where there are no blocks)',
   () => {
-    const sides = fc.integer({ min: 3, max: 12 }).map((n) => 4 * n);
-    const nets = fc.record({
-      base: fc.constantFrom(2, 3, 4, 8, 12, 16),
-      residuals: fc.integer({ min: 0, max: 2 }),
-      generated: fc.constantFrom('none', 'residual', 'inner', 'all'),
-      affine: fc.constantFrom('style', 'net', 'none'),
-      output: fc.constantFrom('sigmoid', 'tanh', 'linear'),
-    } as const);
+    const nets = anyTransform(2, 3, 4, 8, 12, 16);
 
     it('for any TransformNet, size and weights, with cells, with mixtures, and with neither', async () => {
       await fc.assert(
-        fc.asyncProperty(nets, sides, sides, fc.nat(1000), async (options, width, height, seed) => {
+        fc.asyncProperty(nets, anySize(), fc.nat(1000), async (options, size, seed) => {
           const net = transformNet(options);
           for (const lower of [asPainted, cellsInBlocks, inBlocks])
-            await expectSamePainting(net, { width, height }, lower, seed);
+            await expectSamePainting(net, size, lower, seed);
         }),
         { numRuns: 16 },
       );
