@@ -1,4 +1,7 @@
-/* The painter as a Node-API addon. What is given is checked by `src/models/engines/native-painter.ts`, its only caller. */
+/*
+ * The kernels as a Node-API addon. What is given is checked by those who call it: `src/models/engines/native-painter.ts`
+ * and `src/pipeline/stages/steady-*.ts`.
+ */
 #include <node_api.h>
 
 #include <cpuid.h>
@@ -7,6 +10,7 @@
 #include <unistd.h>
 
 #include "painter.h"
+#include "steady.h"
 
 #ifndef SOURCES
 #define SOURCES "unknown"
@@ -164,12 +168,53 @@ static napi_value release(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
+/* The numbers of some typed arrays; whether all are. */
+static bool numbers_of(napi_env env, const napi_value *values, int count, void **numbers) {
+  for (int i = 0; i < count; i++)
+    if (napi_get_typedarray_info(env, values[i], NULL, NULL, &numbers[i], NULL, NULL) != napi_ok) return false;
+  return true;
+}
+
+/* holdPainting(width, height, shown, key, keyGreen, painting, green: Uint8Array, still, glides: Int32Array) */
+static napi_value hold_painting(napi_env env, napi_callback_info info) {
+  size_t argc = 9;
+  napi_value argv[9];
+  void *numbers[7];
+  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  if (argc < 9 || !numbers_of(env, argv + 2, 7, numbers)) return fail(env, "A held painting wants its pictures.");
+  const Holding holding = {
+      .width = (int)whole_number(env, argv[0]),
+      .height = (int)whole_number(env, argv[1]),
+      .shown = numbers[0],
+      .key = numbers[1],
+      .key_green = numbers[2],
+      .painting = numbers[3],
+      .green = numbers[4],
+      .still = numbers[5],
+      .glides = numbers[6],
+  };
+  return steady_hold(&holding) ? NULL : fail(env, "There is not enough memory to hold a painting.");
+}
+
+/* measureCells(width, height, before, after: Uint8Array, changes, shifts: Float32Array) */
+static napi_value measure_cells(napi_env env, napi_callback_info info) {
+  size_t argc = 6;
+  napi_value argv[6];
+  void *numbers[4];
+  napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+  if (argc < 6 || !numbers_of(env, argv + 2, 4, numbers)) return fail(env, "A measurement wants its planes.");
+  steady_measure(numbers[0], numbers[1], (int)whole_number(env, argv[0]), (int)whole_number(env, argv[1]), numbers[2], numbers[3]);
+  return NULL;
+}
+
 NAPI_MODULE_INIT() {
   const napi_property_descriptor functions[] = {
       {"create", NULL, create, NULL, NULL, NULL, napi_enumerable, NULL},
       {"bind", NULL, bind, NULL, NULL, NULL, napi_enumerable, NULL},
       {"paint", NULL, paint, NULL, NULL, NULL, napi_enumerable, NULL},
       {"release", NULL, release, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"holdPainting", NULL, hold_painting, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"measureCells", NULL, measure_cells, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   napi_value value;
   napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);

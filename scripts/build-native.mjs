@@ -20,6 +20,7 @@ const objects = {
   avx2: ['painter.c', '-DWAY_AVX2=1', '-mavx2', '-mfma'],
   avx512: ['painter.c', '-DWAY_AVX512=1', ...avx512],
   amx: ['painter.c', '-DWAY_AMX=1', ...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16'],
+  steady: ['steady.c', '-mavx2'],
   threads: ['threads.c'],
   addon: ['addon.c'],
 };

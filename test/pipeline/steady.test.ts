@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { blank, type Pixels } from '../../src/models/pixels.js';
 import { Steady } from '../../src/pipeline/stages/steady.js';
+import { holdPainting, holdPlainly } from '../../src/pipeline/stages/steady-blend.js';
+import { gridOf, WHOLE } from '../../src/pipeline/stages/steady-gate.js';
 import { adding, grey } from './doubles.js';
 
 const size = { width: 64, height: 48 };
@@ -153,6 +155,23 @@ describe('steadiness', () => {
       expect([...new Set(out.data)]).toEqual([50]);
       const cut = steady.run(grey(200, odd), grey(150, odd), style, 1);
       expect([...new Set(cut.data)]).toEqual([150]);
+    }
+  });
+
+  it.each([
+    ['TypeScript', holdPlainly],
+    ['what the machine has', holdPainting],
+  ])('shows what moves in the last column alone, by %s', (_, hold) => {
+    for (const width of [26, 27, 28, 29, 32]) {
+      const odd = { width, height: 9 };
+      const cells = new Int32Array(gridOf(odd).columns * gridOf(odd).rows).fill(WHOLE);
+      const still = cells.map((whole, i) =>
+        i % gridOf(odd).columns === gridOf(odd).columns - 1 ? 0 : whole,
+      );
+      const holding = { shown: grey(50, odd).data, key: grey(50, odd).data, keyGreen: grey(50, odd).data };
+      hold({ ...holding, still, glides: cells.map(() => 0) }, grey(150, odd), grey(90, odd).data);
+      expect(holding.shown[0]).toBe(50);
+      expect(holding.shown.at(-1)).toBeGreaterThan(100);
     }
   });
 });

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { type Addon, addonPath } from '../../src/models/engines/native-addon.js';
+import { type Addon, addonPath } from '../../src/native.js';
 
 const { buildNative, sourcesDigest } = (await import(
   new URL('../../scripts/build-native.mjs', import.meta.url).href

@@ -6,9 +6,9 @@ import { availableParallelism, cpus } from 'node:os';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { log } from '../../log.js';
+import { addonPath } from '../../native.js';
 import { readWhole, writeWhole } from '../files.js';
 import { isSoftwareGpu } from './gpu.js';
-import { addonPath } from './native-addon.js';
 import { nativePackages } from './tfjs-native.js';
 
 /** What engines were once measured at, so that `--engine auto` measures a machine only once a week. */

@@ -1,9 +1,9 @@
+import type { Addon, NativeMemory, NativeStyle } from '../../native.js';
 import type { Bound, Painter } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
-import type { Addon, NativeMemory, NativeStyle } from './native-addon.js';
 import type { NativeProgram } from './native-program.js';
 
 class NativeBound implements Bound {

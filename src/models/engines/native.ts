@@ -1,13 +1,14 @@
 import { cpus } from 'node:os';
 import { Usage } from '../../errors.js';
+import { type Addon, loadAddon } from '../../native.js';
 import type { Engine, Painter, PainterOptions, Styler } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
 import { checkPainter, refuseClosed } from './checks.js';
-import { type Addon, chooseWay, loadAddon, type WayName, ways } from './native-addon.js';
 import { NativePainter } from './native-painter.js';
 import { nativeProgram } from './native-program.js';
+import { chooseWay, type WayName, ways } from './native-ways.js';
 import { openOnnx } from './onnx.js';
 import { laneCount, threads } from './onnx-session.js';
 import type { EngineProbe } from './probe.js';

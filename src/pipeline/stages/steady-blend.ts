@@ -1,4 +1,5 @@
 import type { Pixels } from '../../models/pixels.js';
+import { pixelLoops } from '../../native.js';
 import { CELL, type Grid, gridOf, WHOLE } from './steady-gate.js';
 
 /** Pictures and shares that make up the next held painting. */
@@ -92,6 +93,15 @@ class Blender {
 
 /** Makes what is shown the held painting of the next frame, and brings the key up to date. Most of a still picture stays. */
 export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Array): void {
+  const native = pixelLoops();
+  const { shown, key, keyGreen, still, glides } = holding;
+  const { data, width, height } = painting;
+  if (native) native.holdPainting(width, height, shown, key, keyGreen, data, green, still, glides);
+  else holdPlainly(holding, painting, green);
+}
+
+/** As `holdPainting` does on every machine. */
+export function holdPlainly(holding: Holding, painting: Pixels, green: Uint8Array): void {
   const { width, height } = painting;
   const grid = gridOf(painting);
   const blender = new Blender(holding, painting, green);
@@ -111,12 +121,12 @@ export function holdPainting(holding: Holding, painting: Pixels, green: Uint8Arr
       const centre = cell * CELL - CELL / 2;
       const [start, end] = [Math.max(0, centre), Math.min(width, centre + CELL)];
       if (s0 === 0 && s1 === 0) {
-        if (moving < 0) moving = start;
+        // The last run of a picture that ends before the centre of its last cell has no pixel.
+        if (moving < 0 && start < width) moving = start;
         continue;
       }
       renewTo(Math.min(width, start));
       const held = s0 === WHOLE && s1 === WHOLE;
-      // The last run of a picture that ends before the centre of its last cell has no pixel.
       if (start >= end || (held && g0 === 0 && g1 === 0)) continue;
       const [from, to, k] = [y * width + start, y * width + end, 2 * (start - centre) + 1];
       if (held) blender.glide(from, to, k, g0, g1 - g0);

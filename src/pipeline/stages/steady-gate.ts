@@ -1,4 +1,5 @@
 import type { Size } from '../../models/pixels.js';
+import { pixelLoops } from '../../native.js';
 
 /** Side of the squares in which motion is told apart, in pixels. */
 export const CELL = 8;
@@ -69,7 +70,7 @@ export class Gate {
   /** Looks at the next plane and updates `cells`; a cell beside a moving one moves too. */
   update(before: Uint8Array, after: Uint8Array): void {
     const shifted = this.#moved;
-    this.#measure(before, after, shifted);
+    measureCells(this.#size, before, after, this.#absolute, shifted);
     const noise = noiseOf(this.#absolute);
     const [still, steady] = [NOISE_MARGIN * noise + STILL, SHIFT_MARGIN * noise + DRIFT];
     let [drifting, moving] = [0, 0];
@@ -104,30 +105,49 @@ export class Gate {
     if (this.#onlyLight) return Math.round(WHOLE * Math.min(1, 1 - moved));
     return moved > MOVES ? 0 : WHOLE;
   }
+}
 
-  /** Mean absolute change of each cell, and the absolute change of its mean; every second pixel tells enough. */
-  #measure(before: Uint8Array, after: Uint8Array, shifts: Float32Array): void {
-    const { width, height } = this.#size;
-    const { columns, rows } = this.#grid;
-    for (let row = 0, cell = 0; row < rows; row++)
-      for (let column = 0; column < columns; column++, cell++) {
-        const [bottom, right] = [Math.min(height, (row + 1) * CELL), Math.min(width, (column + 1) * CELL)];
-        let [change, shift, count] = [0, 0, 0];
-        for (let y = row * CELL; y < bottom; y++) {
-          // A chequered pattern; a column of one pixel is looked at in every row.
-          const left = column * CELL;
-          const end = y * width + right;
-          for (let i = y * width + Math.min(right - 1, left + (y & 1)); i < end; i += 2) {
-            const difference = after[i]! - before[i]!;
-            change += difference < 0 ? -difference : difference;
-            shift += difference;
-            count++;
-          }
+/** Mean absolute change of each cell, and the absolute change of its mean; every second pixel tells enough. */
+export function measureCells(
+  size: Size,
+  before: Uint8Array,
+  after: Uint8Array,
+  changes: Float32Array,
+  shifts: Float32Array,
+): void {
+  const native = pixelLoops();
+  if (native) native.measureCells(size.width, size.height, before, after, changes, shifts);
+  else measurePlainly(size, before, after, changes, shifts);
+}
+
+/** As `measureCells` does on every machine. */
+export function measurePlainly(
+  size: Size,
+  before: Uint8Array,
+  after: Uint8Array,
+  changes: Float32Array,
+  shifts: Float32Array,
+): void {
+  const { width, height } = size;
+  const { columns, rows } = gridOf(size);
+  for (let row = 0, cell = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++, cell++) {
+      const [bottom, right] = [Math.min(height, (row + 1) * CELL), Math.min(width, (column + 1) * CELL)];
+      let [change, shift, count] = [0, 0, 0];
+      for (let y = row * CELL; y < bottom; y++) {
+        // A chequered pattern; a column of one pixel is looked at in every row.
+        const left = column * CELL;
+        const end = y * width + right;
+        for (let i = y * width + Math.min(right - 1, left + (y & 1)); i < end; i += 2) {
+          const difference = after[i]! - before[i]!;
+          change += difference < 0 ? -difference : difference;
+          shift += difference;
+          count++;
         }
-        this.#absolute[cell] = change / count;
-        shifts[cell] = Math.abs(shift) / count;
       }
-  }
+      changes[cell] = change / count;
+      shifts[cell] = Math.abs(shift) / count;
+    }
 }
 
 /** The noise of a camera: what the stillest quarter of the cells changes by. */

@@ -4,19 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { BadInput, Unsupported, Usage } from '../../../src/errors.js';
 import { openEngine } from '../../../src/models/engines/index.js';
 import { openNative, probeNative } from '../../../src/models/engines/native.js';
-import {
-  type Addon,
-  addonPath,
-  chooseWay,
-  loadAddon,
-  type WayName,
-  ways,
-} from '../../../src/models/engines/native-addon.js';
 import { NativePainter } from '../../../src/models/engines/native-painter.js';
 import { MIX_SIZE, nativeProgram, STEP_SIZE, type Way } from '../../../src/models/engines/native-program.js';
+import { chooseWay, type WayName, ways } from '../../../src/models/engines/native-ways.js';
 import { NetBuilder, type NetSpec } from '../../../src/models/net.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
 import type { Pixels, Size } from '../../../src/models/pixels.js';
+import { type Addon, addonPath, loadAddon } from '../../../src/native.js';
 import { describeEngine } from '../../suites/engine.js';
 import { motleyNet } from '../../suites/lowered.js';
 import { anySize, anyTransform } from '../../suites/nets.js';

@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { Unsupported } from '../../errors.js';
-import type { Way } from './native-program.js';
+import { Unsupported } from './errors.js';
 
 declare const painter: unique symbol;
 declare const style: unique symbol;
@@ -11,9 +10,9 @@ export type NativeStyle = { readonly [style]: true };
 
 /** `native/addon.c`. It checks little: whoever calls it gives weights and pictures of the right lengths. */
 export interface Addon {
-  /** Which of `ways` this processor has: a bit for each. */
+  /** Which ways to multiply this processor has, a bit for each: AVX2, AVX-512, AMX. */
   readonly ways: number;
-  /** Numbers of a step and of a mix, to be those of `native-program.ts`. */
+  /** Numbers of a step and of a mix, to be those of `models/engines/native-program.ts`. */
   readonly stepSize: number;
   readonly mixSize: number;
   /** Digest of the sources that it was built from (`scripts/build-native.mjs`). */
@@ -22,24 +21,29 @@ export interface Addon {
   bind(painter: NativeMemory, weights: readonly Float32Array[]): NativeStyle;
   paint(painter: NativeMemory, style: NativeStyle, from: Uint8Array, to: Uint8Array): void;
   release(memory: NativeMemory | NativeStyle): void;
+  /** As `holdPainting` of `pipeline/stages/steady-blend.ts`, by AVX2. */
+  holdPainting(
+    ...[width, height, shown, key, keyGreen, painting, green, still, glides]: [
+      ...[number, number, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
+      ...[Int32Array, Int32Array],
+    ]
+  ): void;
+  /** As `measureCells` of `pipeline/stages/steady-gate.ts`, by AVX2. */
+  measureCells(
+    ...[width, height, before, after, changes, shifts]: [
+      ...[number, number, Uint8Array, Uint8Array],
+      ...[Float32Array, Float32Array],
+    ]
+  ): void;
 }
-
-/** The ways to multiply in the addon's order. */
-export const ways = [
-  { name: 'AVX2', lanes: 8, depth: 1, single: 1.25, mixes: true },
-  { name: 'AVX-512', lanes: 16, depth: 1, single: 1.1, mixes: true },
-  { name: 'AMX', lanes: 16, depth: 32, single: 1, mixes: false },
-] as const satisfies readonly Way[];
-export type WayName = (typeof ways)[number]['name'];
 
 /** Where the addon for a machine lies; only Linux on x64 has one. */
 export const addonPath = (platform: string = process.platform, arch: string = process.arch): string =>
-  fileURLToPath(new URL(`../../../native/${platform}-${arch}.node`, import.meta.url));
-
-const hint = 'Choose --engine onnx/cpu, which paints on every processor.';
+  fileURLToPath(new URL(`../native/${platform}-${arch}.node`, import.meta.url));
 
 /** @throws Unsupported where there is no addon for the machine, or it does not load. */
 export function loadAddon(): Addon {
+  const hint = 'Choose --engine onnx/cpu, which paints on every processor.';
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Unsupported('The native engine is made for Linux on x64 processors.', { hint });
   try {
@@ -49,9 +53,17 @@ export function loadAddon(): Addon {
   }
 }
 
-/** Index of the fastest of some ways that this processor has. @throws Unsupported when it has none of them. */
-export function chooseWay(addon: Addon, wanted: readonly WayName[]): number {
-  const index = ways.findLastIndex(({ name }, i) => (addon.ways >> i) & 1 && wanted.includes(name));
-  if (index < 0) throw new Unsupported(`This processor has no ${wanted.join(' or ')}.`, { hint });
-  return index;
+const AVX2 = 1;
+let found: { readonly addon: Addon | undefined } | undefined;
+
+/** The addon where its loops over pixels run, which AVX2 is needed for; undefined elsewhere. */
+export function pixelLoops(): Addon | undefined {
+  if (!found)
+    try {
+      const addon = loadAddon();
+      found = { addon: addon.ways & AVX2 ? addon : undefined };
+    } catch {
+      found = { addon: undefined };
+    }
+  return found.addon;
 }
