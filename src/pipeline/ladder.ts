@@ -35,8 +35,10 @@ const REGRET = 15_000;
 
 /** What one frame took. */
 export interface Pace {
-  /** Milliseconds that painting took. */
+  /** Milliseconds that painting took, with all that belongs to it. */
   readonly paintMs: number;
+  /** How many of them took what is the same on every rung, such as bringing the painting back to full size. */
+  readonly sameMs?: number;
   /** Milliseconds between frames of the source. */
   readonly intervalMs: number;
   /** Milliseconds on a clock that never goes back. */
@@ -50,6 +52,7 @@ export interface Pace {
 export class Ladder {
   #rung = 0;
   #paintMs: number | undefined;
+  #sameMs = 0;
   #wrongSince: number | undefined;
   #roomSince: number | undefined;
   #patienceUp = PATIENCE_UP;
@@ -68,8 +71,10 @@ export class Ladder {
   }
 
   /** Learns from one painted frame. @returns whether the rung changed. */
-  observe({ paintMs, intervalMs, now }: Pace): boolean {
-    this.#paintMs = this.#paintMs === undefined ? paintMs : this.#paintMs + (paintMs - this.#paintMs) / 8;
+  observe({ paintMs, sameMs = 0, intervalMs, now }: Pace): boolean {
+    const share = this.#paintMs === undefined ? 1 : 1 / 8;
+    this.#sameMs += (sameMs - this.#sameMs) * share;
+    this.#paintMs = (this.#paintMs ?? 0) + (paintMs - (this.#paintMs ?? 0)) * share;
     const budget = Math.max(intervalMs, 1000 / ENOUGH_FPS);
     if (this.#paintMs > TOO_MUCH * budget) return this.#wrong(budget, now);
     this.#wrongSince = undefined;
@@ -77,7 +82,7 @@ export class Ladder {
   }
 
   #estimate(rung: number): number {
-    return (this.#paintMs! * this.rungs[rung]!.cost) / this.at.cost;
+    return this.#sameMs + ((this.#paintMs! - this.#sameMs) * this.rungs[rung]!.cost) / this.at.cost;
   }
 
   #wrong(budget: number, now: number): boolean {

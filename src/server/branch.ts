@@ -70,6 +70,8 @@ export class Branch implements AsyncDisposable {
   readonly #ladder: Ladder;
   readonly #stylizes = new Map<Tier, Stylize>();
   readonly #done: Promise<void>;
+  /** What the painter took of the time of each frame, in milliseconds. */
+  readonly #painterMs = new WeakMap<Frame, number>();
   #work: Size = { width: 0, height: 0 };
   #scale = 1;
   #tier: Tier;
@@ -131,6 +133,7 @@ export class Branch implements AsyncDisposable {
     const made = new Stylize({
       open: (size) => tier.batcher.lease(size, this.#options.owner),
       due: (frame) => this.tally.due(frame),
+      took: (frame, ms) => this.#painterMs.set(frame, ms),
       stride: tier.stride,
       look: () => this.#look!,
       work: { sizeFor, resample: this.#parts.resample },
@@ -212,10 +215,11 @@ export class Branch implements AsyncDisposable {
     };
   }
 
-  #pace(frame: Size, paintMs: number): void {
+  #pace(frame: Frame, paintMs: number): void {
     const intervalMs = Math.min(this.#tap.interval ?? LONGEST_INTERVAL, LONGEST_INTERVAL);
     if (!this.#parts.adapt) return;
-    if (this.#ladder.observe({ paintMs, intervalMs, now: liveNow() / 1000 })) void this.#climb(frame);
+    const sameMs = paintMs - (this.#painterMs.get(frame) ?? paintMs);
+    if (this.#ladder.observe({ paintMs, sameMs, intervalMs, now: liveNow() / 1000 })) void this.#climb(frame);
   }
 
   /** Readies the painter of the new rung beside the one at work, then changes over between two frames. */

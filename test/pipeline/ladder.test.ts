@@ -1,20 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { Ladder, rungsOf } from '../../src/pipeline/ladder.js';
 
-/** Runs a machine that paints full size in `fullMs` for some seconds at the source's pace. */
+/** Runs a machine that paints full size in `fullMs` for some seconds at the source's pace, and takes `sameMs` besides. */
 function runFor(
   ladder: Ladder,
   seconds: number,
   fullMs: number,
   from = 0,
   intervalMs = 40,
+  sameMs = 0,
 ): { end: number; steps: number[] } {
   const steps: number[] = [];
   let now = from * 1000;
   while (now < (from + seconds) * 1000) {
-    const paintMs = fullMs * ladder.at.cost;
+    const paintMs = sameMs + fullMs * ladder.at.cost;
     now += Math.max(paintMs, intervalMs);
-    if (ladder.observe({ paintMs, intervalMs, now })) steps.push(ladder.rung);
+    if (ladder.observe({ paintMs, sameMs, intervalMs, now })) steps.push(ladder.rung);
   }
   return { end: now / 1000, steps };
 }
@@ -47,6 +48,24 @@ describe('the ladder', () => {
     expect(low).toBeGreaterThan(0);
     const { steps } = runFor(ladder, 60, 20, end);
     expect(steps).toEqual(Array.from({ length: low }, (_, i) => low - 1 - i));
+  });
+
+  it('sees that a larger picture fits where much of the time is the same on every rung', () => {
+    // On the last rung a picture takes 22 ms, 12 of which are the same on all. Were it all painting, the next would take 34.
+    const [part, all] = [new Ladder(), new Ladder()];
+    for (const ladder of [part, all]) runFor(ladder, 10, 300);
+    expect([part.rung, all.rung]).toEqual([3, 3]);
+    runFor(part, 60, 40, 10, 40, 12);
+    runFor(all, 60, 88, 10);
+    expect(part.rung).toBe(2);
+    expect(all.rung).toBe(3);
+  });
+
+  it('steps down further where much of the time is the same on every rung', () => {
+    const [part, all] = [new Ladder(), new Ladder()];
+    runFor(part, 10, 25, 0, 40, 24);
+    runFor(all, 10, 49);
+    expect(part.rung).toBeGreaterThan(all.rung);
   });
 
   it('goes on to a lighter model where the smallest picture is still too much', () => {

@@ -26,6 +26,8 @@ export interface StylizeOptions {
   readonly look: (frame: Frame) => Look;
   /** When a frame is wanted; left out: whenever its turn comes. */
   readonly due?: (frame: Frame) => Due;
+  /** Told of each frame that was painted, and how many milliseconds its painter took, waiting for its turn included. */
+  readonly took?: (frame: Frame, ms: number) => void;
   /** At which size to paint a frame of a given size; the painting is then scaled back. Its own if left out. */
   readonly work?: { readonly sizeFor: (frame: Size) => Size; readonly resample: Resample };
 }
@@ -136,12 +138,17 @@ export class Stylize implements Stage, AsyncDisposable {
 
   /** The painting of a frame, at the frame's size. Its memory was borrowed if it was scaled. */
   async #painting(frame: Frame, look: Look): Promise<Painting> {
-    const { work, due } = this.#options;
+    const { work, due, took } = this.#options;
     const size = work?.sizeFor(frame) ?? frame;
-    if (!work || sameSize(frame, size))
-      return { pixels: await this.#paint(frame, look.weights, due?.(frame)), borrowed: false };
+    const paint = async (picture: Pixels) => {
+      const began = performance.now();
+      const painted = await this.#paint(picture, look.weights, due?.(frame));
+      took?.(frame, performance.now() - began);
+      return painted;
+    };
+    if (!work || sameSize(frame, size)) return { pixels: await paint(frame), borrowed: false };
     const picture = await work.resample(frame, size);
-    const painted = await this.#paint(picture, look.weights, due?.(frame));
+    const painted = await paint(picture);
     giveBack(picture);
     return { pixels: await work.resample(painted, frame), borrowed: true };
   }
