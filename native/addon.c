@@ -203,7 +203,8 @@ static napi_value measure_cells(napi_env env, napi_callback_info info) {
   void *numbers[4];
   napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
   if (argc < 6 || !numbers_of(env, argv + 2, 4, numbers)) return fail(env, "A measurement wants its planes.");
-  steady_measure(numbers[0], numbers[1], (int)whole_number(env, argv[0]), (int)whole_number(env, argv[1]), numbers[2], numbers[3]);
+  const int width = (int)whole_number(env, argv[0]), height = (int)whole_number(env, argv[1]);
+  steady_measure(numbers[0], numbers[1], width, height, numbers[2], numbers[3]);
   return NULL;
 }
 

@@ -321,7 +321,10 @@ static void close_tensor(num *tensor, const Step *s) {
     for (int k = 0; k < 2; k++) {
       num *target = tensor + (size_t)(to[k] + s->border) * row;
       if (s->border_mode == BORDER_ZERO) memset(target, 0, row * sizeof(num));
-      else memcpy(target, tensor + (size_t)(source_of(to[k], s->height, s->border_mode) + s->border) * row, row * sizeof(num));
+      else {
+        const size_t from = source_of(to[k], s->height, s->border_mode) + s->border;
+        memcpy(target, tensor + from * row, row * sizeof(num));
+      }
     }
   }
 }
@@ -391,7 +394,8 @@ static Reach reach_of(const Step *s, int tile, int count) {
   if (s->kind == STEP_PICTURE) return (Reach){0, deep};
   const int first = tile * LANES / s->channels, last = (last_lane - 1) / s->channels, far = s->side - 1;
   const int begin = s->upsample == 2 ? first / 2 + floor_half(first % 2 - s->pad) - floor_half(-s->pad) : first * s->stride;
-  const int end = s->upsample == 2 ? last / 2 + floor_half(last % 2 + far - s->pad) - floor_half(-s->pad) : last * s->stride + far;
+  const int end = s->upsample == 2 ? last / 2 + floor_half(last % 2 + far - s->pad) - floor_half(-s->pad)
+                                   : last * s->stride + far;
   return (Reach){begin * s->depth / DEPTH, tiles((end + 1) * s->depth, DEPTH)};
 }
 
@@ -814,4 +818,10 @@ const Way way_avx512
 #else
 const Way way_avx2
 #endif
-    = {.create = painter_create, .free = painter_free, .bind = painter_bind, .free_bound = bound_free, .paint = painter_paint};
+    = {
+        .create = painter_create,
+        .free = painter_free,
+        .bind = painter_bind,
+        .free_bound = bound_free,
+        .paint = painter_paint,
+};

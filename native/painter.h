@@ -36,7 +36,8 @@ typedef struct {
   int32_t bias;
   /* Which of the program's mixes the rows go through, -1 for none. */
   int32_t mix;
-  /* What weights are multiplied by; what is added to the variance; what the last sum is multiplied by before the sigmoid (0: none). */
+  /* What weights are multiplied by; what is added to the variance; what the last sums are multiplied by before the
+     sigmoid, 0 for none. */
   float weight_scale, epsilon, sigmoid;
 } Step;
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* How often a thread looks for work before it sleeps: about a tenth of a millisecond, longer than a picture's steps are apart. */
+/* How often a thread looks for work before it sleeps: for a tenth of a millisecond, longer than steps are apart. */
 enum { LOOKS = 2000 };
 
 typedef struct {

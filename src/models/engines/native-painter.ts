@@ -1,3 +1,4 @@
+import { LivebrushError } from '../../errors.js';
 import type { Addon, NativeMemory, NativeStyle } from '../../native.js';
 import type { Bound, Painter } from '../engine.js';
 import type { NetSpec } from '../net.js';
@@ -5,6 +6,15 @@ import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Weights } from '../weights.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
 import type { NativeProgram } from './native-program.js';
+
+/** The addon fails only where memory is missing, and says so. @throws LivebrushError */
+function ask<T>(what: () => T): T {
+  try {
+    return what();
+  } catch (cause) {
+    throw new LivebrushError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
 
 class NativeBound implements Bound {
   memory: NativeStyle | undefined;
@@ -41,7 +51,8 @@ export class NativePainter implements Painter {
 
   constructor(readonly made: NativePainterOptions) {
     const { addon, way, program, threads } = made;
-    this.#memory = addon.create(way, program.steps, program.mixes, program.tensors, threads);
+    const { steps, mixes, tensors } = program;
+    this.#memory = ask(() => addon.create(way, steps, mixes, tensors, threads));
   }
 
   get size(): Size {
@@ -53,7 +64,10 @@ export class NativePainter implements Painter {
     const memory = this.#memory ?? refuseClosed('painter');
     checkWeights(style, net, 'style');
     const weights = program.weights.map((name) => (style.get(name) ?? base.get(name))!.data);
-    return new NativeBound(this, addon.bind(memory, weights));
+    return new NativeBound(
+      this,
+      ask(() => addon.bind(memory, weights)),
+    );
   }
 
   async paint(batch: readonly { pixels: Pixels; style: Bound }[]): Promise<Pixels[]> {
