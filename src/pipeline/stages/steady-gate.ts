@@ -107,27 +107,20 @@ export class Gate {
   }
 }
 
-/** Mean absolute change of each cell, and the absolute change of its mean; every second pixel tells enough. */
-export function measureCells(
-  size: Size,
-  before: Uint8Array,
-  after: Uint8Array,
-  changes: Float32Array,
-  shifts: Float32Array,
-): void {
+/** Writes the mean absolute change of each cell, and the absolute change of its mean. */
+type MeasureCells = (
+  ...[size, before, after, changes, shifts]: [Size, Uint8Array, Uint8Array, Float32Array, Float32Array]
+) => void;
+
+/** Every second pixel tells enough. */
+export const measureCells: MeasureCells = (size, ...planes) => {
   const native = pixelLoops();
-  if (native) native.measureCells(size.width, size.height, before, after, changes, shifts);
-  else measurePlainly(size, before, after, changes, shifts);
-}
+  if (native) native.measureCells(size.width, size.height, ...planes);
+  else measurePlainly(size, ...planes);
+};
 
 /** As `measureCells` does on every machine. */
-export function measurePlainly(
-  size: Size,
-  before: Uint8Array,
-  after: Uint8Array,
-  changes: Float32Array,
-  shifts: Float32Array,
-): void {
+export const measurePlainly: MeasureCells = (size, before, after, changes, shifts) => {
   const { width, height } = size;
   const { columns, rows } = gridOf(size);
   for (let row = 0, cell = 0; row < rows; row++)
@@ -148,7 +141,7 @@ export function measurePlainly(
       changes[cell] = change / count;
       shifts[cell] = Math.abs(shift) / count;
     }
-}
+};
 
 /** The noise of a camera: what the stillest quarter of the cells changes by. */
 function noiseOf(changes: Float32Array): number {
