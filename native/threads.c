@@ -6,6 +6,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+/* Since glibc 2.34 these are in libc under a new version; the old one is in all, so that older systems can load this. */
+#if defined(__GLIBC__) && defined(__x86_64__)
+__asm__(".symver pthread_create, pthread_create@GLIBC_2.2.5");
+__asm__(".symver pthread_join, pthread_join@GLIBC_2.2.5");
+#endif
+
 /* How often a thread looks for work before it sleeps: for a tenth of a millisecond, longer than steps are apart. */
 enum { LOOKS = 2000 };
 

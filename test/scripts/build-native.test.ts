@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,8 +16,8 @@ const here = process.platform === 'linux' && process.arch === 'x64';
 /** Whether the compiler knows all instructions that the kernels are written in. */
 function canCompile(): boolean {
   try {
-    execFileSync(process.env.CC ?? 'cc', ['-mamx-bf16', '-xc', '-E', '-'], {
-      input: '',
+    execFileSync(process.env.CC ?? 'cc', ['-mamx-bf16', '-xc', '-fsyntax-only', '-'], {
+      input: '#include <immintrin.h>\n#include <pthread.h>\n#include <stdlib.h>\n',
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     return true;
@@ -26,8 +26,8 @@ function canCompile(): boolean {
   }
 }
 
-it.skipIf(!here)('the kernels that ship were built from the sources that are here', () => {
-  expect(load(addonPath()).sources).toBe(sourcesDigest());
+it('the kernels that ship were built from the sources that are here', () => {
+  expect(readFileSync(addonPath('linux', 'x64')).includes(sourcesDigest())).toBe(true);
 });
 
 it.skipIf(!here || !canCompile())(
@@ -38,6 +38,7 @@ it.skipIf(!here || !canCompile())(
       const built = load(buildNative(join(folder, 'built.node')));
       const { ways, stepSize, mixSize, sources } = load(addonPath());
       expect(built).toMatchObject({ ways, stepSize, mixSize, sources });
+      expect(sources).toBe(sourcesDigest());
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
