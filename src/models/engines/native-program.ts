@@ -1,6 +1,7 @@
-import { type NetSpec, type Node, type NodeOf, nodesFor, type Op } from '../net.js';
+import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
-import { type Shape, shapesOf } from './shapes.js';
+import { Beyond, type Layer, readLayers, type Stored } from './native-layers.js';
+import { shapesOf } from './shapes.js';
 import { rowMixes } from './winograd.js';
 
 /**
@@ -61,35 +62,6 @@ export interface NativeProgram {
   readonly tensors: number;
 }
 
-/** A tensor that convolutions read, and what has to stand around it. */
-interface Stored {
-  readonly shape: readonly [channels: number, height: number, width: number];
-  /** Whether its numbers are bytes rather than shares of 255. */
-  readonly bytes: boolean;
-  border: number;
-  mode: keyof typeof borders | undefined;
-  /** The last layer that reads it. */
-  lastUse: number;
-  offset: number;
-  /** Index of the step that makes it. */
-  step: number;
-}
-
-/** A convolution, what is done with its output, and what that becomes. */
-interface Layer {
-  readonly conv: NodeOf<'conv'>;
-  readonly upsample: 1 | 2;
-  readonly from: Stored;
-  readonly out?: Stored;
-  readonly norm?: NodeOf<'instanceNorm'>;
-  readonly relu?: boolean;
-  readonly add?: Stored;
-  readonly sigmoid?: number;
-}
-
-/** Thrown inside and caught by `nativeProgram`: the net has something that the steps cannot say. */
-class Beyond extends Error {}
-
 /** Places in one memory, given back when what lies there is no longer read. */
 class Arena {
   size = 0;
@@ -113,107 +85,6 @@ class Arena {
 
 const storedSize = ({ shape: [channels, height, width], border }: Stored): number =>
   Math.ceil((channels * (height + 2 * border) * (width + 2 * border)) / ALIGNED) * ALIGNED;
-
-/** The net's layers in order, each with all that follows its convolution. @throws Beyond */
-class Reader {
-  readonly layers: Layer[] = [];
-  readonly stored: Stored[] = [];
-  readonly #users = new Map<string, Node[]>();
-  readonly #known = new Map<string, { readonly at: Stored; readonly upsample: 1 | 2 }>();
-  readonly #done = new Set<Node>();
-
-  constructor(
-    readonly net: NetSpec,
-    readonly shapes: ReadonlyMap<string, Shape>,
-  ) {
-    const nodes = nodesFor(net, ['picture']);
-    for (const node of nodes)
-      for (const name of 'with' in node ? [node.in, node.with] : 'in' in node ? [node.in] : node.ins)
-        this.#users.set(name, [...(this.#users.get(name) ?? []), node]);
-    for (const node of nodes) if (!this.#done.has(node)) this.#read(node);
-  }
-
-  /** The one node that reads a tensor, if it has one of these ops. */
-  #next<K extends Op>(name: string, ...ops: K[]): NodeOf<K> | undefined {
-    const [user, another] = this.#users.get(name) ?? [];
-    if (!user || another || !(ops as Op[]).includes(user.op)) return undefined;
-    this.#done.add(user);
-    return user as unknown as NodeOf<K>;
-  }
-
-  #store(name: string, bytes = false): Stored {
-    const shape = this.shapes.get(name) as Stored['shape'];
-    const at: Stored = { shape, bytes, border: 0, mode: undefined, lastUse: -1, offset: 0, step: -1 };
-    this.stored.push(at);
-    this.#known.set(name, { at, upsample: 1 });
-    return at;
-  }
-
-  #read(node: Node): void {
-    if (node.op === 'fromRgb8') this.#store(node.out, true);
-    else if (node.op === 'upsample' && node.scale === 2) {
-      const known = this.#known.get(node.in);
-      if (known?.upsample !== 1) throw new Beyond();
-      this.#known.set(node.out, { at: known.at, upsample: 2 });
-    } else if (node.op === 'conv') this.#layer(node);
-    else throw new Beyond();
-  }
-
-  #layer(conv: NodeOf<'conv'>): void {
-    const known = this.#known.get(conv.in);
-    if (!known) throw new Beyond();
-    const { at: from, upsample } = known;
-    this.#surround(from, conv, upsample);
-    const norm = this.#next(conv.out, 'instanceNorm');
-    this.layers.push(
-      norm
-        ? { conv, upsample, from, norm, ...this.#after(norm) }
-        : { conv, upsample, from, ...this.#end(conv) },
-    );
-  }
-
-  /** Asks for what a convolution reads around a tensor. */
-  #surround(from: Stored, { pad, padMode, stride, weight }: NodeOf<'conv'>, upsample: 1 | 2): void {
-    const [, , side] = this.net.params[weight]!.shape as [number, number, number, number];
-    if (upsample === 2 && (stride !== 1 || side !== 2 * pad + 1 || pad % 2 === 0)) throw new Beyond();
-    // Around an enlarged tensor, reflection shows the edge once more: twice the same pixel, for one pixel around.
-    if (upsample === 2 && padMode === 'reflect' && pad !== 1) throw new Beyond();
-    const mode = upsample === 2 && padMode === 'reflect' ? 'clamp' : padMode;
-    if (pad > 0 && from.mode && from.mode !== mode) throw new Beyond();
-    if (pad > 0) from.mode = mode;
-    from.border = Math.max(from.border, upsample === 2 ? (pad + 1) / 2 : pad);
-    from.lastUse = this.layers.length;
-  }
-
-  /** What follows a norm: nothing, an activation, or another tensor that is added. */
-  #after({ out }: NodeOf<'instanceNorm'>): Pick<Layer, 'out' | 'relu' | 'add'> {
-    const add = this.#next(out, 'add');
-    if (!add) {
-      const relu = this.#next(out, 'relu');
-      return { relu: relu !== undefined, out: this.#store(relu?.out ?? out) };
-    }
-    const other = this.#known.get(add.in === out ? add.with : add.in);
-    if (other?.upsample !== 1 || other.at.bytes) throw new Beyond();
-    other.at.lastUse = this.layers.length;
-    const relu = this.#next(add.out, 'relu');
-    return { add: other.at, relu: relu !== undefined, out: this.#store(relu?.out ?? add.out) };
-  }
-
-  /** What turns the last convolution's output into the picture. */
-  #end({ out }: NodeOf<'conv'>): Pick<Layer, 'sigmoid'> {
-    const activation = this.#next(out, 'sigmoid', 'tanh');
-    let name = activation?.out ?? out;
-    if (activation?.op === 'tanh') {
-      // (1 + tanh x) / 2 is the sigmoid of 2 x.
-      const half = this.#next(name, 'affine');
-      if (half?.scale !== 0.5 || half.shift !== 0.5) throw new Beyond();
-      name = half.out;
-    }
-    const bytes = this.#next(name, 'toRgb8');
-    if (bytes?.out !== this.net.outputs.picture) throw new Beyond();
-    return { sigmoid: activation ? (activation.op === 'tanh' ? 2 : 1) : 0 };
-  }
-}
 
 /** Rows that are made at once where rows are mixed, and how many rows of a filter are mixed, by the rows that it has. */
 const MIXED_ROWS = 6;
@@ -340,17 +211,14 @@ const MOST_NUMBERS = 2 ** 31 - 1;
 export function nativeProgram(net: NetSpec, size: Size, way: Way): NativeProgram | undefined {
   try {
     const shapes = shapesOf(net, size);
-    const { layers, stored } = new Reader(net, shapes);
-    const [picture] = stored;
-    if (!picture?.bytes || stored.filter(({ bytes }) => bytes).length > 1) throw new Beyond();
+    const { layers, stored } = readLayers(net, shapes);
     const writer = new Writer(net, way);
-    writer.load(picture);
+    writer.load(stored[0]!);
     for (const [i, layer] of layers.entries()) {
       writer.layer(layer, shapes.get(layer.conv.out) as Stored['shape']);
       for (const tensor of stored)
         if (tensor.lastUse === i) writer.arena.give(tensor.offset, storedSize(tensor));
     }
-    if (layers.at(-1)?.norm || layers.slice(0, -1).some(({ norm }) => !norm)) throw new Beyond();
     if (writer.arena.size + SLACK > MOST_NUMBERS) throw new Beyond();
     return writer.program();
   } catch (error) {
