@@ -684,6 +684,9 @@ static void conv_pieces(void *given, int thread, int begin, int end) {
 
 /* ---- norms ---- */
 
+/* About the largest bfloat16: what overflows must not become a number that spoils all that it meets. */
+#define LARGEST 3.3e38f
+
 /* What each number of a row becomes; and the tensor's centre, which a sum of zero becomes. */
 static void find_factors(const Job *job, float *centre) {
   const Step *s = job->s;
@@ -701,7 +704,8 @@ static void find_factors(const Job *job, float *centre) {
     }
     const double mean = sum / count, variance = fmax(square / count - mean * mean, 0);
     const double factor = (scale ? scale[c] : 1) / sqrt(variance + s->epsilon);
-    const float middle = (float)((shift ? shift[c] : 0) + (added ? added[c] : 0) - mean * factor);
+    const double zero = (shift ? shift[c] : 0) + (added ? added[c] : 0) - mean * factor;
+    const float middle = (float)fmin(fmax(zero, -LARGEST), LARGEST);
     const float kept = s->relu ? fmaxf(middle, 0) : middle;
     centre[c] = centred(s) ? kept : 0;
     for (int i = c; i < period; i += s->channels) {
@@ -712,9 +716,6 @@ static void find_factors(const Job *job, float *centre) {
     }
   }
 }
-
-/* About the largest bfloat16: what overflows must not become a number that spoils all that it meets. */
-#define LARGEST 3.3e38f
 
 static void norm_rows(void *given, int thread, int begin, int end) {
   (void)thread;

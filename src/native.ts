@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Unsupported } from './errors.js';
@@ -41,13 +42,27 @@ export interface Addon {
 export const addonPath = (platform: string = process.platform, arch: string = process.arch): string =>
   fileURLToPath(new URL(`../native/${platform}-${arch}.node`, import.meta.url));
 
+/** Where an ELF file of 64 bits tells the place, the size and the number of its section headers, which stand at its end. */
+const [PLACE, SIZE, NUMBER, HEADER] = [40, 58, 60, 64] as const;
+
+/** @throws Error unless a library is as long as it says: loading one that was cut off ends the process. */
+function checkWhole(path: string): void {
+  const file = readFileSync(path);
+  const end =
+    file.length < HEADER
+      ? HEADER
+      : Number(file.readBigUInt64LE(PLACE)) + file.readUInt16LE(SIZE) * file.readUInt16LE(NUMBER);
+  if (file.length < end) throw new Error(`${path} has ${file.length} bytes of ${end}.`);
+}
+
 /** @throws Unsupported where there is no addon for the machine, or it does not load. */
-export function loadAddon(): Addon {
+export function loadAddon(path = addonPath()): Addon {
   const hint = 'Choose --engine onnx/cpu, which paints on every processor.';
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new Unsupported('The native engine is made for Linux on x64 processors.', { hint });
   try {
-    return createRequire(import.meta.url)(addonPath()) as Addon;
+    checkWhole(path);
+    return createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     throw new Unsupported('The native engine does not load on this system.', { hint, cause });
   }

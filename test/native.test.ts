@@ -1,6 +1,9 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pixelLoops } from '../src/native.js';
+import { addonPath, loadAddon, pixelLoops } from '../src/native.js';
 import { holdPainting, holdPlainly } from '../src/pipeline/stages/steady-blend.js';
 import { gridOf, measureCells, measurePlainly, WHOLE } from '../src/pipeline/stages/steady-gate.js';
 import { seeded } from './suites/weights.js';
@@ -56,4 +59,22 @@ describe.skipIf(!present)(`loops over pixels in C${note}`, () => {
       { numRuns: 300 },
     );
   });
+});
+
+describe('kernels that are damaged', () => {
+  const linux = process.platform === 'linux' && process.arch === 'x64';
+
+  it.skipIf(!linux).each([0, 40, 4096, -1])(
+    'are refused in one sentence where %i bytes are left (skipped elsewhere than on Linux x64)',
+    (left) => {
+      const folder = mkdtempSync(join(tmpdir(), 'livebrush-test-'));
+      const path = join(folder, 'kernels.node');
+      try {
+        writeFileSync(path, readFileSync(addonPath()).subarray(0, left));
+        expect(() => loadAddon(path)).toThrow('The native engine does not load on this system.');
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 });
