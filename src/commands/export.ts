@@ -45,7 +45,7 @@ async function paintHere(
 ): Promise<Pixels[]> {
   const { openOnnx } = await import('../models/engines/onnx.js');
   const of = (names: Iterable<string>) => new Map([...names].map((name) => [name, weights.get(name)!]));
-  await using engine = await openOnnx('cpu');
+  await using engine = await openOnnx();
   await using painter = await engine.painter(model.transform, model.base, pictures[0]!);
   const names = Object.keys(model.transform.params).filter((name) => !model.base.has(name));
   using style = await painter.bind(of(names));

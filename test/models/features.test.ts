@@ -9,7 +9,7 @@ import { seededPicture, seededWeights } from '../suites/weights.js';
 describe('the features of a style picture', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await openOnnx('cpu');
+    engine = await openOnnx();
   });
   afterAll(() => engine[Symbol.asyncDispose]());
   const transform = transformNet({ base: 2, residuals: 1 });

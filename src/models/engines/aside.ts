@@ -54,6 +54,7 @@ class AsideEngine implements Engine {
     readonly name: string,
     threads: readonly Promise<Thread>[],
     readonly start: () => Promise<Thread>,
+    readonly onClose: () => void,
   ) {
     this.#threads = [...threads];
   }
@@ -97,7 +98,9 @@ class AsideEngine implements Engine {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= Promise.all(this.#threads.map((starting) => starting.then(end).catch(() => undefined)));
+    this.#closing ??= Promise.all(
+      this.#threads.map((starting) => starting.then(end).catch(() => undefined)),
+    ).then(this.onClose);
     await this.#closing;
   }
 }
@@ -108,6 +111,8 @@ export interface AsideOptions {
   readonly program?: URL;
   /** How many pictures to paint at the same time, each in a thread with an engine. */
   readonly lanes?: number;
+  /** Called when it is closed and its threads have ended. */
+  readonly onClose?: () => void;
 }
 
 /**
@@ -117,7 +122,7 @@ export interface AsideOptions {
  */
 export async function openAside(
   name: string,
-  { program = script, lanes = 1 }: AsideOptions = {},
+  { program = script, lanes = 1, onClose = () => {} }: AsideOptions = {},
 ): Promise<Engine> {
   const beginnings = Array.from({ length: lanes }, () => begin(name, program));
   const threads = beginnings.map(async (beginning) => (await beginning).thread);
@@ -126,7 +131,7 @@ export async function openAside(
   const start = async () => (await begin(name, program)).thread;
   try {
     const { opened } = await beginnings[0]!;
-    return new AsideEngine(opened.name, threads, start);
+    return new AsideEngine(opened.name, threads, start, onClose);
   } catch (error) {
     await Promise.allSettled(threads.map(async (thread) => end(await thread)));
     throw error;

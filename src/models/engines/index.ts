@@ -2,7 +2,6 @@ import { Unsupported, Usage } from '../../errors.js';
 import { closest } from '../closest.js';
 import type { Engine, PainterOptions } from '../engine.js';
 import type { NativePrecision } from './native.js';
-import type { OnnxDevice } from './onnx.js';
 import type { EngineProbe } from './probe.js';
 
 export type { EngineProbe } from './probe.js';
@@ -10,6 +9,8 @@ export type { EngineProbe } from './probe.js';
 interface EngineEntry {
   /** Whether its runtime blocks the thread it is called on, so that it has to get one of its own. */
   readonly blocks?: boolean;
+  /** Whether its runtime ends the process when two threads use it at the same time. */
+  readonly alone?: boolean;
   /** How many pictures it is best to paint at the same time, each in such a thread; 1 if left out. */
   readonly lanes?: () => Promise<number>;
   /** Whether its name may carry options after a colon. */
@@ -18,12 +19,7 @@ interface EngineEntry {
   readonly probe: () => Promise<EngineProbe>;
 }
 
-const onnx = (device: OnnxDevice): EngineEntry => ({
-  blocks: true,
-  lanes: async () => (device === 'cpu' ? (await import('./onnx-session.js')).laneCount() : 1),
-  open: async () => (await import('./onnx.js')).openOnnx(device),
-  probe: async () => (await import('./onnx.js')).probeOnnx(device),
-});
+const laneCount = async () => (await import('./onnx-session.js')).laneCount();
 
 const tfjs = (backend: 'tensorflow' | 'webgpu' | 'wasm' | 'cpu'): EngineEntry => ({
   open: async () => (await import('./tfjs.js')).openTfjs(backend),
@@ -32,7 +28,7 @@ const tfjs = (backend: 'tensorflow' | 'webgpu' | 'wasm' | 'cpu'): EngineEntry =>
 
 const native = (precision: NativePrecision): EngineEntry => ({
   blocks: true,
-  lanes: async () => (await import('./onnx-session.js')).laneCount(),
+  lanes: laneCount,
   takesOptions: true,
   open: async (options) => (await import('./native.js')).openNative(precision, options),
   probe: async () => (await import('./native.js')).probeNative(precision),
@@ -42,8 +38,19 @@ const native = (precision: NativePrecision): EngineEntry => ({
 const engines = {
   'native/bf16': native('bf16'),
   'native/cpu': native('cpu'),
-  'onnx/cpu': onnx('cpu'),
-  'onnx/webgpu': onnx('webgpu'),
+  'onnx/cpu': {
+    blocks: true,
+    lanes: laneCount,
+    open: async () => (await import('./onnx.js')).openOnnx(),
+    probe: async () => (await import('./onnx.js')).probeOnnx(),
+  },
+  'onnx/webgpu': {
+    blocks: true,
+    alone: true,
+    takesOptions: true,
+    open: async (options) => (await import('./onnx-gpu.js')).openOnnxGpu(options),
+    probe: async () => (await import('./onnx-gpu.js')).probeOnnxGpu(),
+  },
   'tfjs/tensorflow': tfjs('tensorflow'),
   'tfjs/webgpu': tfjs('webgpu'),
   'tfjs/wasm': tfjs('wasm'),
@@ -70,7 +77,7 @@ function likeliest(name: string): string | undefined {
 }
 
 /** The entry that a name means, and the options it carries. @throws Usage */
-function find(name: string): { entry: EngineEntry; options: string | undefined } {
+function find(name: string): { key: string; entry: EngineEntry; options: string | undefined } {
   const [, head = name, options] = /^([^:]*):(.*)$/s.exec(name) ?? [];
   const key = head === 'fake' ? 'identity' : head;
   const entry: EngineEntry | undefined = isEngine(key) ? engines[key] : undefined;
@@ -80,8 +87,11 @@ function find(name: string): { entry: EngineEntry; options: string | undefined }
       hint: `${meant ? `Did you mean ${meant}? ` : ''}Engines are ${engineNames.join(', ')}.`,
     });
   }
-  return { entry, options };
+  return { key, entry, options };
 }
+
+/** Engines that are open in a thread, of those that no second thread may use. */
+const alone = new Set<string>();
 
 /** As `openEngine`, but always in this thread. */
 export async function openHere(name: string): Promise<Engine> {
@@ -90,16 +100,28 @@ export async function openHere(name: string): Promise<Engine> {
 }
 
 /**
- * Opens an engine by name; `identity` (or `fake`) may carry options after a colon, and a native one a way to multiply
- * (`native/cpu:avx2`). One whose runtime blocks its
+ * Opens an engine by name; `identity` (or `fake`) may carry options after a colon, a native one a way to multiply
+ * (`native/cpu:avx2`), and `onnx/webgpu` the width of numbers (`onnx/webgpu:float`). One whose runtime blocks its
  * thread gets a thread of its own, or several: `lanes` of them, or as many as are best.
- * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs.
+ * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs, or when it is
+ * open and may not be twice.
  */
 export async function openEngine(name: string, { lanes }: PainterOptions = {}): Promise<Engine> {
-  const { entry } = find(name);
+  const { key, entry } = find(name);
   if (!entry.blocks) return openHere(name);
   const { canRunAside, openAside } = await import('./aside.js');
-  return canRunAside() ? openAside(name, { lanes: lanes ?? (await entry.lanes?.()) }) : openHere(name);
+  if (!canRunAside()) return openHere(name);
+  if (!entry.alone) return openAside(name, { lanes: lanes ?? (await entry.lanes?.()) });
+  if (alone.has(key))
+    throw new Unsupported(`${key} is open already, and can be but once in a process.`, {
+      hint: 'Close the engine that is open, or share it.',
+    });
+  alone.add(key);
+  const onClose = () => alone.delete(key);
+  return openAside(name, { onClose }).catch((error) => {
+    onClose();
+    throw error;
+  });
 }
 
 /** Looks at one engine; whatever goes wrong means that it is not present. */

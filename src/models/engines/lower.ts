@@ -5,23 +5,21 @@ import { blocked } from './blocked.js';
 import { halfResolution, halfResolutionMixed } from './half-resolution.js';
 import { asWritten, type Lowered } from './lowered.js';
 
-/** Which ways to save time suit a device. */
+/** What saves time on a processor. */
 export interface Savings {
-  /** Whether full-size layers run in cells: see docs/performance.md. */
-  readonly folds: boolean;
   /** Channels in a block of the runtime's convolutions, where it has such (see `blocks.ts`). */
   readonly block?: number;
 }
 
-/** The part of a net that some outputs need as a device runs it fastest; undefined where that is as it is written. */
+/** The part of a net that some outputs need as the processor runs it fastest; undefined where that is as it is written. */
 export function lower(
   net: NetSpec,
   outputs: readonly string[],
   size: Size,
-  { folds, block }: Savings,
+  { block }: Savings,
 ): Lowered<AnyNode> | undefined {
-  const half = folds ? halfResolution(net, outputs, size) : undefined;
+  const half = halfResolution(net, outputs, size);
   if (!block) return half;
-  const mixing = folds ? halfResolutionMixed(net, outputs, size, block) : undefined;
+  const mixing = halfResolutionMixed(net, outputs, size, block);
   return (mixing && blocked(mixing, block)) ?? blocked(half ?? asWritten(net, outputs, size), block) ?? half;
 }

@@ -40,7 +40,7 @@ class NativeEngine implements Engine {
   /** ONNX Runtime, which takes a tenth of a second to load, once something needs it. */
   #onnx(): Promise<Engine> {
     if (this.#closed) refuseClosed('engine');
-    this.#runtime ??= openOnnx('cpu');
+    this.#runtime ??= openOnnx();
     return this.#runtime;
   }
 

@@ -19,6 +19,8 @@ export interface GraphOptions {
   readonly constants: Weights;
   /** Size of the pictures, if it is always the same. */
   readonly size?: Size;
+  /** Whether it takes several pictures at a time. */
+  readonly batches?: boolean;
   /** The net for the same outputs and size, rewritten; constants are folded here, inputs by whoever feeds them. */
   readonly lowered?: Lowered<AnyNode>;
 }
@@ -30,7 +32,10 @@ const any: Size = { width: 0, height: 0 };
  * then the params that are not constants; outputs go by the net's own names for them.
  * @throws BadInput when an output is asked for that the net does not have, or when the size does not fit the net.
  */
-export function graphOf(net: NetSpec, { outputs, constants, size = any, lowered }: GraphOptions): OnnxGraph {
+export function graphOf(
+  net: NetSpec,
+  { outputs, constants, size = any, lowered, batches }: GraphOptions,
+): OnnxGraph {
   const wanted = outputs ?? Object.keys(net.outputs);
   for (const name of wanted)
     if (!Object.hasOwn(net.outputs, name)) throw new BadInput(`The net ${net.name} has no output ${name}.`);
@@ -48,11 +53,12 @@ export function graphOf(net: NetSpec, { outputs, constants, size = any, lowered 
     else apply(onnxOps, node, graph);
 
   const reads = (name: string) => nodes.some((node) => node.op === 'fromRgb8' && node.in === name);
+  const count = batches ? 'pictures' : 1;
   const bytes = new Set(nodes.filter((node) => node.op === 'toRgb8').map((node) => node.out));
   const pictures = net.inputs.map((name) => ({
     name,
     elementType: reads(name) ? elementType.uint8 : elementType.float,
-    dims: [1, 3, fixed ? size.height : 'height', fixed ? size.width : 'width'],
+    dims: [count, 3, fixed ? size.height : 'height', fixed ? size.width : 'width'],
   }));
   const yields = wanted.map((name) => {
     const tensor = net.outputs[name]!;
@@ -62,7 +68,7 @@ export function graphOf(net: NetSpec, { outputs, constants, size = any, lowered 
       name,
       elementType: bytes.has(tensor) ? elementType.uint8 : elementType.float,
       dims: [
-        1,
+        count,
         ...shape.map((side, i) => (i === 0 || fixed ? side : `${name}/${i === 1 ? 'height' : 'width'}`)),
       ],
     };

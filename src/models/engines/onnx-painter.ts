@@ -1,13 +1,14 @@
 import type { Bound, Painter } from '../engine.js';
-import { type NetSpec, sizeOf } from '../net.js';
+import type { NetSpec } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
-import type { Tensor, Weights } from '../weights.js';
+import type { Weights } from '../weights.js';
 import type { AnyNode } from './block-ops.js';
 import { checkPainted, checkWeights, refuseBound, refuseClosed } from './checks.js';
 import { lower, type Savings } from './lower.js';
 import type { Lowered } from './lowered.js';
 import { onnxGraph } from './onnx-graph.js';
 import type { Feeds, Session } from './onnx-session.js';
+import { zeroStyle } from './painting.js';
 
 const outputs = ['picture'];
 
@@ -94,10 +95,7 @@ export class OnnxPainter implements Painter {
   }
 
   async #warm(): Promise<void> {
-    const zeros = new Map<string, Tensor>();
-    for (const [name, { shape, from }] of Object.entries(this.options.net.params))
-      if (from === 'style') zeros.set(name, { shape, data: new Float32Array(sizeOf(shape)) });
-    using style = await this.bind(zeros);
+    using style = await this.bind(zeroStyle(this.options.net));
     await this.paint([{ pixels: blank(this.size), style }]);
   }
 

@@ -65,11 +65,13 @@ function sessionOptions(device: OnnxDevice, threads: number): InferenceSession.S
 export interface SessionOptions {
   /** Left out: one for every core. */
   readonly threads?: number;
+  /** Whether what the graph puts out stays in the memory of the graphics processor, until it is disposed. */
+  readonly holds?: boolean;
   readonly onClose?: (session: Session) => void;
 }
 
 /** A compiled graph that runs one picture at a time and can be closed at any moment, twice. */
-export class Session {
+export class Session implements AsyncDisposable {
   readonly #turns = new Turns();
   #closing: Promise<void> | undefined;
 
@@ -86,9 +88,12 @@ export class Session {
     device: OnnxDevice,
     what: 'painter' | 'styler',
     graph: Uint8Array,
-    { threads: wanted = threads(), onClose = () => {} }: SessionOptions = {},
+    { threads: wanted = threads(), holds = false, onClose = () => {} }: SessionOptions = {},
   ): Promise<Session> {
-    const session = await runtime.InferenceSession.create(graph, sessionOptions(device, wanted));
+    const session = await runtime.InferenceSession.create(graph, {
+      ...sessionOptions(device, wanted),
+      ...(holds ? { preferredOutputLocation: 'gpu-buffer' } : {}),
+    });
     return new Session(runtime, what, session, onClose);
   }
 
@@ -99,6 +104,11 @@ export class Session {
   run(feeds: Feeds, into?: Feeds): Promise<InferenceSession.OnnxValueMapType> {
     if (this.#closing) refuseClosed(this.what);
     return this.#turns.take(() => (into ? this.session.run(feeds, into) : this.session.run(feeds)));
+  }
+
+  /** Does something once all that was asked for before is done. */
+  afterwards(task: () => void): Promise<void> {
+    return this.#turns.take(async () => task());
   }
 
   get closed(): boolean {
@@ -112,6 +122,10 @@ export class Session {
       this.onClose(this);
     }
     return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   /** A picture as the runtime takes it, over the same bytes. */

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Bound, Engine, Painter, Styler } from '../engine.js';
-import { type NetSpec, sizeOf } from '../net.js';
+import type { NetSpec } from '../net.js';
 import { blank, type Pixels, type Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
 import {
-  checkPainted,
   checkPainter,
   checkStyles,
   checkWeights,
@@ -13,6 +12,7 @@ import {
   refuseClosed,
   stylePicture,
 } from './checks.js';
+import { groupByStyle, zeroStyle } from './painting.js';
 import { on, startBackend, type TfBackend } from './tfjs-backend.js';
 import { allToDevice, forward, type Tensors } from './tfjs-forward.js';
 import { checkRefusals } from './tfjs-refusals.js';
@@ -105,25 +105,17 @@ class TfPainter implements Painter {
   /** All work is handed to the device before the first wait, so a style disposed meanwhile does no harm. */
   async paint(batch: readonly { pixels: Pixels; style: Bound }[]): Promise<Pixels[]> {
     const base = this.#base.tensors ?? refuseClosed('painter');
-    const groups = new Map<Tensors, { pictures: Pixels[]; places: number[] }>();
-    for (const [place, { pixels, style }] of batch.entries()) {
-      checkPainted(pixels, this.size);
+    const groups = groupByStyle(batch, this.size, (style) => {
       if (!(style instanceof TfBound) || style.painter !== this) refuseBound('foreign');
-      const tensors = style.tensors ?? refuseBound('disposed');
-      const group = groups.get(tensors) ?? { pictures: [], places: [] };
-      group.pictures.push(pixels);
-      group.places.push(place);
-      groups.set(tensors, group);
-    }
+      return style.tensors ?? refuseBound('disposed');
+    });
     const launched = on(this.backend, () =>
-      tf.tidy(() =>
-        [...groups].map(([style, { pictures }]) => this.#forward(pictures, { ...base, ...style })),
-      ),
+      tf.tidy(() => groups.map(({ style, pictures }) => this.#forward(pictures, { ...base, ...style }))),
     );
     const painted: Pixels[] = new Array(batch.length);
     const read = await Promise.all(launched.map((planes) => toPixels(planes, this.size)));
     checkRefusals();
-    for (const [i, { places }] of [...groups.values()].entries())
+    for (const [i, { places }] of groups.entries())
       for (const [j, place] of places.entries()) painted[place] = read[i]![j]!;
     return painted;
   }
@@ -139,10 +131,7 @@ class TfPainter implements Painter {
 
   /** Has kernels compiled and buffers taken before the first frame. */
   async warm(): Promise<void> {
-    const zeros = new Map<string, Tensor>();
-    for (const [name, { shape, from }] of Object.entries(this.net.params))
-      if (from === 'style') zeros.set(name, { shape, data: new Float32Array(sizeOf(shape)) });
-    using style = await this.bind(zeros);
+    using style = await this.bind(zeroStyle(this.net));
     await this.paint([{ pixels: blank(this.size), style }]);
   }
 

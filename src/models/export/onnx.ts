@@ -2,6 +2,7 @@ import { BadInput } from '../../errors.js';
 import { checkSize } from '../engines/checks.js';
 import { halfResolution } from '../engines/half-resolution.js';
 import { graphOf } from '../engines/onnx-graph.js';
+import { inHalves } from '../engines/onnx-halves.js';
 import { elementType, encodeModel, type OnnxAbout, type OnnxGraph } from '../engines/onnx-proto.js';
 import type { NetSpec } from '../net.js';
 import type { Pixels, Size } from '../pixels.js';
@@ -9,7 +10,6 @@ import type { Weights } from '../weights.js';
 import { inBytes, planBytes } from './bytes.js';
 import { sampleTensors } from './calibrate.js';
 import { withFloatPictures } from './float-pictures.js';
-import { inHalves } from './halves.js';
 
 /** Width of the numbers: 32, 16 or 8 bits. */
 export type Precision = 'float' | 'half' | 'byte';
@@ -49,7 +49,7 @@ export async function exportTransform(net: NetSpec, options: OnnxExport): Promis
   const given = { outputs, constants: weights, ...(size ? { size } : {}), ...(lowered ? { lowered } : {}) };
   const graph = graphOf(spec, given);
   if (precision === 'float') return encodeModel(graph, about);
-  if (precision === 'half') return encodeModel(inHalves(graph), about);
+  if (precision === 'half') return encodeModel(inHalves(graph, { pictures: spec.inputs }), about);
   const plan = planBytes(graph);
   // The calibration's pictures may be of any size, and the graph's numbers are the same for all.
   const open = graphOf(spec, { outputs, constants: weights });
@@ -86,5 +86,5 @@ export function exportMetaNet(
   { precision, about }: { precision: 'float' | 'half'; about?: OnnxAbout },
 ): Uint8Array {
   const graph = shaped(graphOf(meta, { constants: metaWeights }), meta.makes ?? {});
-  return encodeModel(precision === 'half' ? inHalves(graph) : graph, about);
+  return encodeModel(precision === 'half' ? inHalves(graph, { pictures: meta.inputs }) : graph, about);
 }

@@ -23,7 +23,7 @@ const cellsInBlocks = (net: NetSpec, size: Size) => {
   const half = halfResolution(net, outputs, size);
   return blocked(half ?? asWritten(net, outputs, size), block!) ?? half;
 };
-const asPainted = (net: NetSpec, size: Size) => lower(net, outputs, size, { folds: true, block });
+const asPainted = (net: NetSpec, size: Size) => lower(net, outputs, size, { block });
 
 describe('the width of a block', () => {
   it('is 8 or 16 where the library has blocks at all', () => {

@@ -5,10 +5,10 @@ import { transformNet } from '../../../src/models/nets/transform.js';
 import { describeEngine } from '../../suites/engine.js';
 import { seededPicture, seededWeights } from '../../suites/weights.js';
 
-describeEngine('onnx/cpu', () => openOnnx('cpu'));
+describeEngine('onnx/cpu', () => openOnnx());
 
 it('is present wherever its package is', async () => {
-  expect(await probeOnnx('cpu')).toMatchObject({ name: 'onnx/cpu', present: true });
+  expect(await probeOnnx()).toMatchObject({ name: 'onnx/cpu', present: true });
 });
 
 describe('styles that take turns, on onnx/cpu', () => {
@@ -17,7 +17,7 @@ describe('styles that take turns, on onnx/cpu', () => {
   let engine: Engine;
   let painter: Painter;
   beforeAll(async () => {
-    engine = await openOnnx('cpu');
+    engine = await openOnnx();
     painter = await engine.painter(net, seededWeights(net, 'net'), pixels);
   });
   afterAll(() => engine[Symbol.asyncDispose]());

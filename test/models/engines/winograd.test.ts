@@ -30,7 +30,7 @@ const conv: NodeOf<'conv'> = {
 const shape = [64, 64, 3, 3];
 const wayFor = (height: number) => winogradFor(conv, shape, height, 8)!;
 
-const lower = (net: NetSpec, size: Size) => lowerFor(net, outputs, size, { folds: true, block });
+const lower = (net: NetSpec, size: Size) => lowerFor(net, outputs, size, { block });
 const mixing = (net: NetSpec, size: Size) =>
   lower(net, size)!.nodes.flatMap((node) => (node.op === 'mixedBlockConv' ? [node.weight] : []));
 

@@ -91,7 +91,7 @@ describe.each(['float', 'half'] as const)('MetaNet and TransformNet as ONNX, %s'
   it('paint together what the engine paints', async () => {
     const model = tinyModel();
     const style = seededPicture({ width: 64, height: 64 }, 9);
-    await using engine = await openOnnx('cpu');
+    await using engine = await openOnnx();
     await using styler = await engine.styler(model.meta, model.metaWeights);
     await using painter = await engine.painter(model.transform, model.base, size);
     using bound = await painter.bind(await styler.weights(style));

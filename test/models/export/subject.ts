@@ -32,7 +32,7 @@ export async function shipped(preset: string): Promise<Subject> {
 export async function byEngine({ net, weights }: Subject, pictures: readonly Pixels[]): Promise<Pixels[]> {
   const styled = new Set(styleParams(net));
   const part = (of: boolean) => new Map([...weights].filter(([name]) => styled.has(name) === of));
-  await using engine = await openOnnx('cpu');
+  await using engine = await openOnnx();
   await using painter = await engine.painter(net, part(false), pictures[0]!);
   using style = await painter.bind(part(true));
   const painted: Pixels[] = [];
