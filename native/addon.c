@@ -6,8 +6,10 @@
 
 #include <cpuid.h>
 #include <stdlib.h>
+#ifdef __linux__
 #include <sys/syscall.h>
 #include <unistd.h>
+#endif
 
 #include "painter.h"
 #include "steady.h"
@@ -27,9 +29,23 @@ static uint64_t enabled_state(void) {
   return (uint64_t)high << 32 | low;
 }
 
+#ifdef __linux__
+static const Way *const ways[] = {&way_avx2, &way_avx512, &way_amx};
+/* Asks the system for the registers of AMX. */
+static bool may_amx(void) {
+  enum { XTILEDATA = 18, ARCH_REQ_XCOMP_PERM = 0x1023 };
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0;
+}
+#else
+/* Elsewhere AMX was not tried yet. */
+static const Way *const ways[] = {&way_avx2, &way_avx512};
+static bool may_amx(void) { return false; }
+#endif
+enum { WAYS = sizeof ways / sizeof *ways };
+
 /* Which ways this processor and this system let a program take, a bit for each of `ways`. */
 static int ways_here(void) {
-  enum { AVX2 = 1, AVX512 = 2, AMX = 4, XTILEDATA = 18, ARCH_REQ_XCOMP_PERM = 0x1023 };
+  enum { AVX2 = 1, AVX512 = 2, AMX = 4 };
   const uint64_t ymm = 0x6, zmm = 0xe6, tiles = 3ull << 17;
   uint32_t a, b, c, d;
   int found = 0;
@@ -43,11 +59,8 @@ static int ways_here(void) {
   if (!(found & AVX2) || (b & wanted) != wanted || (state & zmm) != zmm) return found;
   found |= AVX512;
   const bool bf16 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
-  return amx && bf16 && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0 ? found | AMX : found;
+  return amx && bf16 && may_amx() ? found | AMX : found;
 }
-
-static const Way *const ways[] = {&way_avx2, &way_avx512, &way_amx};
-enum { WAYS = sizeof ways / sizeof *ways };
 
 /* A painter or a bound style; its memory may be freed before JavaScript lets go of it. */
 typedef struct {

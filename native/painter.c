@@ -17,9 +17,9 @@
 #include "painter.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "threads.h"
 #include "vectors.h"
 
@@ -74,13 +74,6 @@ struct Bound {
   int count;
 };
 
-static void *zeroed(size_t bytes) {
-  const size_t whole = bytes ? (bytes + 4095) / 4096 * 4096 : 4096;
-  void *memory = aligned_alloc(4096, whole);
-  if (memory) memset(memory, 0, whole);
-  return memory;
-}
-
 static inline int tiles(int numbers, int size) { return (numbers + size - 1) / size; }
 static inline int lanes_of(const Step *s) { return s->group * s->channels; }
 static inline int lane_tiles(const Step *s) { return tiles(lanes_of(s), LANES); }
@@ -113,24 +106,24 @@ static void painter_free(Painter *p) {
   if (!p) return;
   crew_free(p->crew);
   for (int i = 0; i < p->threads; i++) {
-    if (p->scratch) free(p->scratch[i]);
-    if (p->mixed) free(p->mixed[i]);
+    if (p->scratch) pages_free(p->scratch[i]);
+    if (p->mixed) pages_free(p->mixed[i]);
   }
-  for (int i = 0; p->centres && i < p->count; i++) free(p->centres[i]);
+  for (int i = 0; p->centres && i < p->count; i++) pages_free(p->centres[i]);
   void *const held[] = {p->scratch, p->mixed,   p->centres, p->offs,  p->shifts, p->factors, p->pilots,
                         p->sums,    p->raws,    p->tensors, p->packed, p->mixes,  p->steps,   p};
-  for (size_t i = 0; i < sizeof held / sizeof *held; i++) free(held[i]);
+  for (size_t i = 0; i < sizeof held / sizeof *held; i++) pages_free(held[i]);
 }
 
 static Painter *painter_create(const Program *program, int threads) {
-  Painter *p = calloc(1, sizeof *p);
+  Painter *p = pages(sizeof *p);
   if (!p) return NULL;
   const int count = p->count = program->count;
   p->threads = threads < 1 ? 1 : threads > MOST_THREADS ? MOST_THREADS : threads;
   p->lanes = LANES, p->period = LANES;
-  p->steps = calloc(count, sizeof *p->steps);
-  p->mixes = calloc(program->mix_count + 1, sizeof *p->mixes);
-  p->packed = calloc(count, sizeof *p->packed);
+  p->steps = pages(count * sizeof *p->steps);
+  p->mixes = pages((program->mix_count + 1) * sizeof *p->mixes);
+  p->packed = pages(count * sizeof *p->packed);
   if (!p->steps || !p->mixes || !p->packed) {
     painter_free(p);
     return NULL;
@@ -155,22 +148,22 @@ static Painter *painter_create(const Program *program, int threads) {
     const size_t span = mix ? span_of(s, BLOCK) * (s->rows / mix->taps) * mixtures(mix) : 0;
     if (span > mixed) mixed = span;
   }
-  p->tensors = zeroed((program->tensors + SLACK) * sizeof(num));
-  p->raws = zeroed((raws + LANES) * sizeof(num));
-  p->sums = zeroed(2 * p->lanes * p->threads * sizeof(double));
-  p->pilots = zeroed(p->lanes * sizeof(float));
-  p->factors = zeroed(p->period * sizeof(float));
-  p->shifts = zeroed(p->period * sizeof(float));
-  p->offs = zeroed(p->period * sizeof(float));
-  p->centres = calloc(count, sizeof *p->centres);
-  p->scratch = calloc(p->threads, sizeof *p->scratch);
-  p->mixed = calloc(p->threads, sizeof *p->mixed);
+  p->tensors = pages((program->tensors + SLACK) * sizeof(num));
+  p->raws = pages((raws + LANES) * sizeof(num));
+  p->sums = pages(2 * p->lanes * p->threads * sizeof(double));
+  p->pilots = pages(p->lanes * sizeof(float));
+  p->factors = pages(p->period * sizeof(float));
+  p->shifts = pages(p->period * sizeof(float));
+  p->offs = pages(p->period * sizeof(float));
+  p->centres = pages(count * sizeof *p->centres);
+  p->scratch = pages(p->threads * sizeof *p->scratch);
+  p->mixed = pages(p->threads * sizeof *p->mixed);
   bool whole = p->tensors && p->raws && p->sums && p->pilots && p->factors && p->shifts && p->offs && p->centres &&
                p->scratch && p->mixed;
   for (int i = 0; whole && i < count; i++)
-    whole = (p->centres[i] = zeroed(p->steps[i].channels * sizeof(float))) != NULL;
+    whole = (p->centres[i] = pages(p->steps[i].channels * sizeof(float))) != NULL;
   for (int i = 0; whole && i < p->threads; i++)
-    whole = (p->scratch[i] = zeroed(products * sizeof(float))) && (p->mixed[i] = zeroed(mixed * sizeof(num)));
+    whole = (p->scratch[i] = pages(products * sizeof(float))) && (p->mixed[i] = pages(mixed * sizeof(num)));
   if (whole && p->threads > 1) whole = (p->crew = crew_create(p->threads)) != NULL;
   if (whole) return p;
   painter_free(p);
@@ -246,14 +239,14 @@ static void pack(const Step *s, const Mix *mix, const float *weight, num *packed
 
 static void bound_free(Bound *b) {
   if (!b) return;
-  for (int i = 0; b->weights && i < b->count; i++) free(b->weights[i]);
-  free(b->weights);
-  free(b->packed);
-  free(b);
+  for (int i = 0; b->weights && i < b->count; i++) pages_free(b->weights[i]);
+  pages_free(b->weights);
+  pages_free(b->packed);
+  pages_free(b);
 }
 
 static Bound *painter_bind(const Painter *p, const float *const *weights, const size_t *lengths) {
-  Bound *b = calloc(1, sizeof *b);
+  Bound *b = pages(sizeof *b);
   if (!b) return NULL;
   size_t largest = 0;
   for (int i = 0; i < p->count; i++) {
@@ -265,9 +258,9 @@ static Bound *painter_bind(const Painter *p, const float *const *weights, const 
     const size_t sheets = (size_t)(s->rows + 1) * lane_tiles(s) * LANES * depth_tiles(s) * DEPTH;
     if (sheets > largest) largest = sheets;
   }
-  b->packed = zeroed((p->packed_size + TILE) * sizeof(num));
-  b->weights = calloc(b->count + 1, sizeof *b->weights);
-  float *sheets = malloc(largest * sizeof(float));
+  b->packed = pages((p->packed_size + TILE) * sizeof(num));
+  b->weights = pages((b->count + 1) * sizeof *b->weights);
+  float *sheets = pages(largest * sizeof(float));
   bool whole = b->packed && b->weights && sheets;
   for (int i = 0; whole && i < p->count; i++) {
     const Step *s = &p->steps[i];
@@ -277,11 +270,11 @@ static Bound *painter_bind(const Painter *p, const float *const *weights, const 
     for (int k = 0; whole && k < 4; k++) {
       if (used[k] < 0 || b->weights[used[k]]) continue;
       const size_t bytes = lengths[used[k]] * sizeof(float);
-      whole = (b->weights[used[k]] = malloc(bytes)) != NULL;
+      whole = (b->weights[used[k]] = pages(bytes)) != NULL;
       if (whole) memcpy(b->weights[used[k]], weights[used[k]], bytes);
     }
   }
-  free(sheets);
+  pages_free(sheets);
   if (whole) return b;
   bound_free(b);
   return NULL;

@@ -35,8 +35,8 @@ struct Crew {
 };
 
 static void do_band(const Crew *crew, int number) {
-  const int begin = (int)((long)crew->rows * number / crew->count);
-  const int end = (int)((long)crew->rows * (number + 1) / crew->count);
+  const int begin = (int)((long long)crew->rows * number / crew->count);
+  const int end = (int)((long long)crew->rows * (number + 1) / crew->count);
   crew->work(crew->job, number, begin, end);
 }
 

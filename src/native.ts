@@ -38,14 +38,17 @@ export interface Addon {
   ): void;
 }
 
-/** Where the addon for a machine lies; only Linux on x64 has one. */
+/** Systems that there is an addon for. */
+const systems: readonly string[] = ['linux-x64', 'win32-x64'];
+
+/** Where the addon for a machine lies, if it is one of `systems`. */
 export const addonPath = (platform: string = process.platform, arch: string = process.arch): string =>
   fileURLToPath(new URL(`../native/${platform}-${arch}.node`, import.meta.url));
 
 /** Where an ELF file of 64 bits tells the place, the size and the number of its section headers, which stand at its end. */
 const [PLACE, SIZE, NUMBER, HEADER] = [40, 58, 60, 64] as const;
 
-/** @throws Error unless a library is as long as it says: loading one that was cut off ends the process. */
+/** @throws Error unless a library of Linux is as long as it says: loading one that was cut off ends the process. */
 function checkWhole(path: string): void {
   const file = readFileSync(path);
   const end =
@@ -58,10 +61,10 @@ function checkWhole(path: string): void {
 /** @throws Unsupported where there is no addon for the machine, or it does not load. */
 export function loadAddon(path = addonPath()): Addon {
   const hint = 'Choose --engine onnx/cpu, which paints on every processor.';
-  if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new Unsupported('The native engine is made for Linux on x64 processors.', { hint });
+  if (!systems.includes(`${process.platform}-${process.arch}`))
+    throw new Unsupported('The native engine is made for Linux and Windows on x64 processors.', { hint });
   try {
-    checkWhole(path);
+    if (process.platform === 'linux') checkWhole(path);
     return createRequire(import.meta.url)(path) as Addon;
   } catch (cause) {
     throw new Unsupported('The native engine does not load on this system.', { hint, cause });

@@ -26,9 +26,12 @@ function canCompile(): boolean {
   }
 }
 
-it('the kernels that ship were built from the sources that are here', () => {
-  expect(readFileSync(addonPath('linux', 'x64')).includes(sourcesDigest())).toBe(true);
-});
+it.each(['linux', 'win32'])(
+  'the kernels that ship for %s were built from the sources that are here',
+  (platform) => {
+    expect(readFileSync(addonPath(platform, 'x64')).includes(sourcesDigest())).toBe(true);
+  },
+);
 
 it.skipIf(!here || !canCompile())(
   'builds kernels like those that ship (skipped where no C compiler knows AMX)',

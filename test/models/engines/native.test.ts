@@ -113,8 +113,8 @@ function drawn(size: Size, level: (i: number) => number): Pixels {
   return { ...size, data: Uint8Array.from({ length: 3 * size.width * size.height }, (_, i) => level(i)) };
 }
 
-it('lies where Linux on x64 looks for it', () => {
-  expect(existsSync(addonPath('linux', 'x64'))).toBe(true);
+it.each(['linux', 'win32'])('lies where %s on x64 looks for it', (platform) => {
+  expect(existsSync(addonPath(platform, 'x64'))).toBe(true);
 });
 
 it.skipIf(!addon)('is compiled for steps and mixes as they are written', () => {
