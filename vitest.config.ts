@@ -6,6 +6,7 @@ const browser = ['test/e2e/*.test.ts', 'test/web/panel.test.ts'];
 const common = {
   pool: 'forks' as const,
   hookTimeout: 120_000,
+  env: { ORT_DISABLE_TELEMETRY: '1' },
 };
 
 export default defineConfig({

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Unsupported } from '../../errors.js';
 import { onnxGraph } from '../../models/engines/onnx-graph.js';
 import { elementType, encodeModel } from '../../models/engines/onnx-proto.js';
+import { silenceTelemetry } from '../../models/engines/telemetry.js';
 import { productFlops } from './arithmetic.js';
 import type { Rival } from './contenders.js';
 
@@ -33,6 +34,7 @@ function productGraph(side: number, constant: Float32Array): Uint8Array {
 
 async function load(): Promise<Runtime> {
   try {
+    silenceTelemetry();
     return await import('onnxruntime-node');
   } catch (cause) {
     throw new Unsupported('ONNX Runtime does not load on this machine.', {

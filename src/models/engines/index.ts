@@ -3,6 +3,7 @@ import { closest } from '../closest.js';
 import type { Engine, PainterOptions } from '../engine.js';
 import type { NativePrecision } from './native.js';
 import type { EngineProbe } from './probe.js';
+import { silenceTelemetry } from './telemetry.js';
 
 export type { EngineProbe } from './probe.js';
 
@@ -108,6 +109,7 @@ export async function openHere(name: string): Promise<Engine> {
  */
 export async function openEngine(name: string, { lanes }: PainterOptions = {}): Promise<Engine> {
   const { key, entry } = find(name);
+  silenceTelemetry();
   if (!entry.blocks) return openHere(name);
   const { canRunAside, openAside } = await import('./aside.js');
   if (!canRunAside()) return openHere(name);

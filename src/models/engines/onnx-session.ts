@@ -4,6 +4,7 @@ import { Unsupported } from '../../errors.js';
 import { Turns } from '../../turns.js';
 import type { Pixels } from '../pixels.js';
 import { refuseClosed } from './checks.js';
+import { silenceTelemetry } from './telemetry.js';
 
 /** What ONNX Runtime computes on: the processor, or a graphics processor through WebGPU (Dawn). */
 export type OnnxDevice = 'cpu' | 'webgpu';
@@ -38,6 +39,7 @@ const installHint =
 
 /** @throws Unsupported when the package is missing, does not load, or was built without the device. */
 export async function loadRuntime(device: OnnxDevice): Promise<Runtime> {
+  silenceTelemetry();
   let runtime: Runtime;
   try {
     runtime = await import('onnxruntime-node');
