@@ -143,7 +143,7 @@ async function open(
   );
   const jobs = keep(
     new Jobs({
-      ...{ media, uploads, folder: places.jobs, most: limits.jobs, isolated: await hasFfmpeg() },
+      ...{ media, folder: places.jobs, most: limits.jobs, isolated: await hasFfmpeg() },
       ...{ model, engine: studio.engine.name, style: paint.style },
       checkStyle: (name) => styles.find(name),
     }),

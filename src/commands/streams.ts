@@ -71,23 +71,21 @@ async function baseOf(request: InputRequest, trusted: boolean, { media, urls }: 
       return { kind: 'pattern', lazy: true, open: async () => openLivePattern(request.size) };
     }
     case 'file': {
-      const { path } = await media.find(request.file);
+      const file = await (trusted ? media.findTrusted(request.file) : media.find(request.file));
+      const { path, name } = file;
       const open = (signal: AbortSignal) =>
-        openLiveSource(path, { kind: 'file', loop: request.loop, signal });
-      return { kind: 'file', lazy: true, open };
+        openLiveSource(path, { kind: 'file', name, loop: request.loop, signal });
+      const hold = file.hold();
+      return { kind: 'file', lazy: true, open, release: () => hold[Symbol.dispose]() };
     }
     case 'url': {
       const { url, listen } = request;
-      const check = async () => {
-        if (trusted) return;
-        if (listen) urls.checkListen(url);
-        else await urls.check(url);
-      };
-      await check();
+      if (!trusted && listen) urls.checkListen(url);
+      else if (!trusted) await urls.check(url);
       const open = async (signal: AbortSignal) => {
-        // Names may lead elsewhere by the next time.
-        await check();
-        return openLiveSource(url, { listen, signal });
+        if (trusted || listen) return openLiveSource(url, { listen, signal });
+        const found = await urls.resolve(url, signal);
+        return openLiveSource(found, { redirects: !urls.bounded, signal });
       };
       return { kind: url.split(':')[0]!.toLowerCase(), open };
     }
@@ -184,14 +182,18 @@ export async function beginStreams(sessions: Sessions, { demo, streams }: Settin
     Settings['streams'][string],
   ][]) {
     const session = sessions.open(name);
-    try {
-      if (Object.values(look).some((it) => it !== undefined)) await session.change({ ...look, fadeMs: 0 });
-      if (maxAge !== undefined) session.set({ maxAge });
-      if (input) await session.setInput(input, true);
-    } catch (error) {
-      if (!(error instanceof LivebrushError)) throw error;
-      log.warn({ stream: name }, error.message);
-    }
+    const attempt = async (work: () => Promise<unknown>) => {
+      try {
+        await work();
+      } catch (error) {
+        if (!(error instanceof LivebrushError)) throw error;
+        log.warn({ stream: name }, error.hint ? `${error.message} ${error.hint}` : error.message);
+      }
+    };
+    if (Object.values(look).some((it) => it !== undefined))
+      await attempt(() => session.change({ ...look, fadeMs: 0 }));
+    if (maxAge !== undefined) session.set({ maxAge });
+    if (input) await attempt(() => session.setInput(input, true));
   }
 }
 

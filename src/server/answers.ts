@@ -49,6 +49,7 @@ const inputInfo = z
     bitrate: count,
     keyIntervalMs: count.optional(),
     sound: text.optional(),
+    problem: text.optional().describe('Why what is to feed the stream does not, while it is tried again.'),
   })
   .openapi('Input') satisfies z.ZodType<InputInfo>;
 

@@ -37,8 +37,8 @@ const [MOST_WRONG, WRONG_MS] = [20, 10_000];
 /** Messages a second, and in a burst. */
 const [PER_SECOND, BURST] = [120, 240];
 
-/** Close codes: going away, policy, slow; and one of our own for a missing token. */
-export const CLOSED = { goingAway: 1001, policy: 1008, slow: 1013, denied: 4401 } as const;
+/** Close codes: going away, policy, slow; and those of our own for a missing token and for a stream that was removed. */
+export const CLOSED = { goingAway: 1001, policy: 1008, slow: 1013, denied: 4401, gone: 4404 } as const;
 
 /** One client of a stream's control socket. */
 class Control {
@@ -182,6 +182,7 @@ class Control {
       return;
     }
     this.#subscription ??= this.#session.on((message) => this.#tell(message));
+    this.#session.over.addEventListener('abort', this.#over);
     this.#send({ type: 'hello', version, role: this.#role, stream: this.#session.info() });
   }
 
@@ -235,7 +236,15 @@ class Control {
     this.socket.close(CLOSED.denied, 'no token');
   }
 
+  /** The stream is over: removed, if the server goes on. */
+  readonly #over = (): void => {
+    const { sessions, stream } = this.context;
+    if (sessions.find(stream) === this.#session) this.socket.close(CLOSED.goingAway, 'the server is closing');
+    else this.socket.close(CLOSED.gone, 'the stream was removed');
+  };
+
   #end(): void {
+    this.#session?.over.removeEventListener('abort', this.#over);
     clearInterval(this.#heartbeat);
     clearTimeout(this.#patience);
     clearInterval(this.#stats);

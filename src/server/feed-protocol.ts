@@ -11,6 +11,8 @@ export interface InputInfo {
   readonly bitrate: number;
   readonly keyIntervalMs?: number;
   readonly sound?: string;
+  /** Why what is to feed the stream does not, while it is tried again: one sentence. */
+  readonly problem?: string;
 }
 
 /** An output of a stream beside its viewers. */
@@ -41,7 +43,7 @@ export const inputRequest = z.discriminatedUnion('kind', [
   }),
   /**
    * rtmp, rtmps, rtsp, rtsps, srt, http(s) for HLS; needs `urls.allow` in the configuration. With `listen` (rtmp, srt)
-   * the server waits at that address for whoever publishes there.
+   * the server waits at that address for whoever publishes there: the name behind it is not checked.
    */
   z.strictObject({
     kind: z.literal('url'),

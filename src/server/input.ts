@@ -5,6 +5,7 @@ import type { Frame } from '../pipeline/frame.js';
 import { type LiveInfo, type LiveSource, liveNow, type SoundPacket } from '../pipeline/live.js';
 import { RateMeter } from '../pipeline/rate-meter.js';
 import { supervise } from '../pipeline/supervise.js';
+import { Turns } from '../turns.js';
 import type { InputInfo } from './protocol.js';
 
 /** A publisher's hold on a stream: disposing it ends the publisher, whose end resolves `closed`. */
@@ -17,7 +18,10 @@ export interface Base {
   readonly kind: string;
   /** Whether to open it only while someone looks and nobody publishes. */
   readonly lazy?: boolean;
+  /** @throws LivebrushError whose message is for everyone who may read. */
   open(signal: AbortSignal): Promise<LiveSource>;
+  /** Called when it is not needed any more. */
+  release?(): void;
 }
 
 /** What an input needs from around it. */
@@ -33,6 +37,7 @@ const STARVED_MS = 1000;
 const LOOK_MS = 250;
 
 const END = new LivebrushError('The input ended.');
+const FAILED = 'The input failed; the log of the server says more.';
 
 /**
  * What comes into a stream: one publisher at a time, else its base, else a card. Readers never notice the seams:
@@ -46,6 +51,9 @@ export class Input implements AsyncDisposable {
   readonly #rate = new RateMeter();
   #publisher: { source: LiveSource; stop: AbortController } | undefined;
   #base: { base: Base; stop: AbortController; done: Promise<void> } | undefined;
+  /** One base is over before the next begins. */
+  readonly #bases = new Turns();
+  #problem: string | undefined;
   #source: LiveSource | undefined;
   #card: AbortController | undefined;
   #size = { width: 640, height: 360 };
@@ -88,7 +96,11 @@ export class Input implements AsyncDisposable {
     const source = this.#publisher?.source ?? this.#source;
     const { kind, width, height, decodeMs: _, replaced: __, ...rest } = source?.info ?? this.#nothing;
     const seen = width > 0 ? { width, height } : this.#size;
-    return { ...rest, kind, ...seen, fps: Number(this.#rate.rate.toFixed(1)) };
+    const problem = this.published ? undefined : this.#problem;
+    return {
+      ...{ ...rest, kind, ...seen, fps: Number(this.#rate.rate.toFixed(1)) },
+      ...(problem === undefined ? {} : { problem }),
+    };
   }
 
   /** Pictures that publishers decoded, and that were replaced before they got here, so far. */
@@ -163,19 +175,31 @@ export class Input implements AsyncDisposable {
   }
 
   /** Sets what feeds the stream while nobody publishes; undefined for the card alone. */
-  async setBase(base: Base | undefined): Promise<void> {
-    const before = this.#base;
-    this.#base = undefined;
-    before?.stop.abort(END);
-    await before?.done;
-    if (!base || this.#closed.signal.aborted) return;
+  setBase(base: Base | undefined): Promise<void> {
+    this.#base?.stop.abort(END);
+    return this.#bases.take(async () => {
+      const before = this.#base;
+      before?.stop.abort(END);
+      await before?.done;
+      this.#problem = undefined;
+      this.#base = undefined;
+      if (this.#closed.signal.aborted) base?.release?.();
+      else if (base) this.#base = this.#begin(base);
+    });
+  }
+
+  #begin(base: Base) {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#closed.signal]);
-    const done = supervise((until) => this.#play(base, until), {
-      signal,
-      onRetry: (error) => this.#options.onChange?.(error instanceof Error ? error.message : String(error)),
-    }).catch((error: unknown) => log.warn({ err: error }, 'an input is given up'));
-    this.#base = { base, stop, done };
+    const onRetry = (error: unknown) => {
+      if (!(error instanceof LivebrushError)) log.error({ err: error }, 'an input failed');
+      this.#problem = error instanceof LivebrushError ? error.message : FAILED;
+      this.#options.onChange?.(this.#problem);
+    };
+    const done = supervise((until) => this.#play(base, until), { signal, onRetry })
+      .catch((error: unknown) => log.warn({ err: error }, 'an input is given up'))
+      .finally(() => base.release?.());
+    return { base, stop, done };
   }
 
   /** Plays the base to its end; a lazy one rests while nobody sees it. What it shows counts while nobody publishes. */
@@ -196,6 +220,7 @@ export class Input implements AsyncDisposable {
     const source = await base.open(signal);
     try {
       this.#source = source;
+      this.#problem = undefined;
       this.#options.onChange?.();
       const rest = () => base.lazy === true && !this.#wants;
       return await this.#feed(source, signal, () => !this.#publisher, rest);
@@ -292,7 +317,7 @@ export class Input implements AsyncDisposable {
     this.#card?.abort(END);
     const publisher = this.#publisher;
     publisher?.stop.abort(END);
-    await this.#base?.done;
+    await this.#bases.take(async () => this.#base?.done);
     await this.#frames.finish();
     await publisher?.source[Symbol.asyncDispose]();
   }

@@ -7,13 +7,11 @@ import type { MediaFile, MediaFiles } from './media-files.js';
 import type { JobInfo, JobRequest, Share } from './protocol.js';
 import { Queue, type Task } from './queue.js';
 import { type Step, type Transcode, transcodeApart } from './transcoder.js';
-import type { Uploads } from './uploads.js';
 import { WorkFolder } from './work-folder.js';
 
 /** What jobs work with. */
 export interface JobsOptions {
   readonly media: MediaFiles;
-  readonly uploads: Uploads;
   /** Where results are kept until they are deleted, or newer ones take their place. */
   readonly folder: string;
   /** Jobs that run or wait. */
@@ -82,14 +80,14 @@ export class Jobs implements AsyncDisposable {
 
   /** @throws NotFound (video, style), BadInput (cues), Overloaded (too many wait). */
   async start(request: JobRequest): Promise<JobInfo> {
-    const { folder, uploads, media, style, checkStyle } = this.#options;
+    const { folder, media, style, checkStyle } = this.#options;
     const file = await media.find(request.input);
     const shares = sharesOf(request, style);
     for (const name of new Set([...shares.map((share) => share.style), ...cueStyles(request)]))
       await checkStyle(name);
     await this.#folder.open();
     const job = this.#queue.add((task) => ({
-      ...{ ...task, request, file, shares, hold: uploads.hold(request.input) },
+      ...{ ...task, request, file, shares, hold: file.hold() },
       ...{ output: join(folder, `${task.id}.${request.container}`), frames: 0, fps: 0, total: undefined },
     }));
     return infoOf(job);

@@ -1,5 +1,5 @@
 import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute, join, sep } from 'node:path';
+import { basename, isAbsolute, join, resolve, sep } from 'node:path';
 import { BadInput, NotFound } from '../errors.js';
 import { UPLOAD_ID, type Uploads } from './uploads.js';
 
@@ -10,7 +10,11 @@ export interface MediaFile {
   readonly name: string;
   /** Whether who runs the server put it there; an upload may hold anything. */
   readonly trusted: boolean;
+  /** Keeps it from being removed until disposed. */
+  hold(): Disposable;
 }
+
+const noHold = (): Disposable => ({ [Symbol.dispose]() {} });
 
 /** The videos that clients may name: uploads by their ids, and files below one folder. */
 export class MediaFiles {
@@ -27,7 +31,7 @@ export class MediaFiles {
   async find(named: string): Promise<MediaFile> {
     if (UPLOAD_ID.test(named)) {
       const { path, info } = await this.#uploads.find(named);
-      return { path, name: info.name, trusted: false };
+      return { path, name: info.name, trusted: false, hold: () => this.#uploads.hold(named) };
     }
     const none = new NotFound(`There is no video ${JSON.stringify(named.slice(0, 120))}.`, {
       hint: this.#folder ? 'Upload one, or name a file below the media folder.' : 'Upload one first.',
@@ -46,9 +50,25 @@ export class MediaFiles {
       const path = await realpath(join(root, ...parts));
       if (!path.startsWith(root.endsWith(sep) ? root : root + sep) || !(await stat(path)).isFile())
         throw none;
-      return { path, name: parts.at(-1)!, trusted: true };
+      return { path, name: parts.at(-1)!, trusted: true, hold: noHold };
     } catch (error) {
       throw error instanceof NotFound ? error : none;
     }
+  }
+
+  /**
+   * A video that who runs the server named: besides those for clients, any file, from the folder that the server was
+   * started in. @throws NotFound
+   */
+  async findTrusted(named: string): Promise<MediaFile> {
+    const path = resolve(named);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile()) return { path, name: basename(path), trusted: true, hold: noHold };
+    return this.find(named).catch((cause: unknown) => {
+      throw new NotFound(`There is no video ${JSON.stringify(named.slice(0, 120))}.`, {
+        hint: `It is looked for at ${path}${this.#folder ? ' and below the media folder' : ''}.`,
+        cause,
+      });
+    });
   }
 }

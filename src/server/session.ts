@@ -53,6 +53,8 @@ type Listen = (message: ServerMessage) => void;
 
 /** How often changes take effect while nothing is painted, since nobody looks, in milliseconds. */
 const IDLE_MS = 100;
+/** How long a picture may take that nobody painted yet, in milliseconds. */
+const SNAPSHOT_MS = 3000;
 
 /** One stream: what comes in, how it looks, who watches. */
 export class Session implements AsyncDisposable {
@@ -209,10 +211,21 @@ export class Session implements AsyncDisposable {
     this.#changed();
   }
 
-  /** The newest painting; undefined before the first frame. */
+  /** The newest painting, one made now where nobody looks; undefined where none comes within a while. */
   async snapshot(): Promise<Pixels | undefined> {
-    using painting = this.#branches.painting?.painted.last() ?? this.#input.last();
+    using painting = this.#branches.painting?.painted.last() ?? (await this.#paintOne());
     return painting && { data: painting.data.slice(), width: painting.width, height: painting.height };
+  }
+
+  async #paintOne(): Promise<Frame | undefined> {
+    await using tap = this.#branches.main().painted.tap();
+    try {
+      for await (const one of tap.frames(AbortSignal.any([AbortSignal.timeout(SNAPSHOT_MS), this.over])))
+        return one;
+      return undefined;
+    } finally {
+      this.#branches.tidyLater();
+    }
   }
 
   /** What comes in from now on, unpainted and without the card; each frame is the caller's. */

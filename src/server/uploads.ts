@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BadInput, Interrupted, LivebrushError, NotFound, Overloaded, TooLarge } from '../errors.js';
+import {
+  BadInput,
+  Conflict,
+  Interrupted,
+  LivebrushError,
+  NotFound,
+  Overloaded,
+  TooLarge,
+} from '../errors.js';
 import { inWords, writeFailure, writeWhole } from '../models/files.js';
 import type { UploadInfo } from './protocol.js';
 import { looksLikeVideo, shownName } from './uploaded.js';
@@ -155,7 +163,7 @@ export class Uploads {
     for (const { info } of [...this.#kept.values()]) {
       if (total <= this.#limits.totalBytes) return;
       if (this.#held.has(info.id)) continue;
-      await this.remove(info.id);
+      await this.#remove(info.id);
       total -= info.bytes;
     }
     if (total > this.#limits.totalBytes)
@@ -178,7 +186,7 @@ export class Uploads {
     return kept;
   }
 
-  /** Keeps an upload from making room for others until disposed. */
+  /** Keeps an upload from being removed, and from making room for others, until disposed. */
   hold(id: string): Disposable {
     this.#held.set(id, (this.#held.get(id) ?? 0) + 1);
     return {
@@ -190,8 +198,17 @@ export class Uploads {
     };
   }
 
-  /** @throws NotFound */
+  /** @throws NotFound; Conflict while a stream or a transcode uses it. */
   async remove(id: string): Promise<void> {
+    const { info } = await this.find(id);
+    if (this.#held.has(id))
+      throw new Conflict(`A stream or a transcode uses the upload ${info.name}.`, {
+        hint: 'Take the input off the stream, or cancel the transcode.',
+      });
+    await this.#remove(id);
+  }
+
+  async #remove(id: string): Promise<void> {
     const { path } = await this.find(id);
     this.#kept.delete(id);
     await rm(`${path}.json`, { force: true });

@@ -56,6 +56,21 @@ async function connect() {
 }
 
 describe('the control socket', () => {
+  it('is closed when its stream is removed, and told so', async () => {
+    const { of, closed } = await connect();
+    await until(() => of('hello').length === 1, 'the greeting');
+    await sessions.close('stage');
+    await until(() => closed() === CLOSED.gone, 'the end');
+    expect(sessions.list()).toEqual([]);
+  });
+
+  it('is closed as one that may come back when the server closes', async () => {
+    const { of, closed } = await connect();
+    await until(() => of('hello').length === 1, 'the greeting');
+    await sessions[Symbol.asyncDispose]();
+    await until(() => closed() === CLOSED.goingAway, 'the end');
+  });
+
   it('greets with how the stream stands', async () => {
     const { of } = await connect();
     await until(() => of('hello').length === 1, 'the greeting');

@@ -82,6 +82,17 @@ describe('what comes into a session', () => {
 });
 
 describe('a session', () => {
+  it('paints a snapshot where nobody looks, and shows nobody what comes in', async () => {
+    const { session } = await openSession({
+      base: async () => ({ kind: 'demo', open: async () => new FakeCard() }),
+    });
+    await session.setInput({ kind: 'demo' });
+    expect((await session.snapshot())?.data[0]).toBe(11);
+    await session.change({ show: 'blackout', fadeMs: 0 });
+    await until(async () => (await session.snapshot())?.data[0] === 0, 'a black picture');
+    await session[Symbol.asyncDispose]();
+  });
+
   it('paints what is published, for viewers who share one encoder', async () => {
     const { session } = await openSession();
     const source = new FakeSource();

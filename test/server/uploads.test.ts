@@ -1,7 +1,7 @@
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BadInput, Interrupted, NotFound, Overloaded, TooLarge } from '../../src/errors.js';
+import { BadInput, Conflict, Interrupted, NotFound, Overloaded, TooLarge } from '../../src/errors.js';
 import { MediaFiles } from '../../src/server/media-files.js';
 import { looksLikeVideo, shownName } from '../../src/server/uploaded.js';
 import { Uploads } from '../../src/server/uploads.js';
@@ -99,6 +99,20 @@ describe('uploads', () => {
     hold[Symbol.dispose]();
     await send();
     await expect(uploads.find(one.id)).rejects.toThrow(NotFound);
+  });
+
+  it('are not removed while something uses them', async () => {
+    const path = await place();
+    const uploads = new Uploads(path, { maxBytes: 1e6, totalBytes: 1e7 });
+    const { id } = await uploads.receive(streamOf(video()), 'a');
+    const file = await new MediaFiles('', uploads).find(id);
+    const [one, two] = [file.hold(), file.hold()];
+    await expect(uploads.remove(id)).rejects.toThrow(Conflict);
+    one[Symbol.dispose]();
+    await expect(uploads.remove(id)).rejects.toThrow(Conflict);
+    two[Symbol.dispose]();
+    await uploads.remove(id);
+    expect(await readdir(path)).toEqual([]);
   });
 
   it('are few at a time', async () => {

@@ -2,10 +2,12 @@ import type { ChangeInput, ClientMessageInput, ServerMessage } from '../../src/s
 import { Backoff } from './backoff.js';
 import { token } from './token.js';
 
-export type Link = 'connecting' | 'open' | 'lost' | 'denied';
+export type Link = 'connecting' | 'open' | 'lost' | 'denied' | 'gone';
 
 /** Closed by the server because the token is missing or wrong (RFC 6455: policy violation; 4401 by custom). */
 const DENIED = [1008, 4401, 4403];
+/** Closed since the stream was removed: an admin who came back by itself would make it anew. */
+const GONE = 4404;
 /** A connection that held so long counts as good. */
 const HELD_MS = 3000;
 /** A server that says nothing for so long is gone, whatever TCP thinks. */
@@ -60,6 +62,7 @@ export class Control {
       if (this.#closed || socket !== this.#socket) return;
       this.pending.clear();
       if (opened && performance.now() - opened > HELD_MS) this.#backoff.reset();
+      if (code === GONE) return this.onLink('gone');
       this.onLink(denied || DENIED.includes(code) ? 'denied' : 'lost');
       this.#timer = setTimeout(() => this.#open(), this.#backoff.next());
     };

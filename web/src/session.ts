@@ -78,7 +78,8 @@ export function openStream(name: string): void {
   control = new Control(name, take, (link) => {
     state.link.value = link;
     if (link === 'denied') state.dialog.value = 'token';
-    if (link === 'lost') looks.settle();
+    if (link === 'lost' || link === 'gone') looks.settle();
+    if (link === 'gone') viewer?.close();
   });
   viewer = new Viewer({
     url: `/${encodeURIComponent(name)}/whep`,

@@ -22,11 +22,13 @@ interface Scheme {
 
 /** A live stream is described within two seconds, or by what has come until then. */
 const QUICK = { analyzeduration: '2000000', probesize: '2000000', fpsprobesize: '2' };
+/** Whoever connects and then says nothing for so long, in microseconds, does not keep others out. */
+const SILENCE = { rw_timeout: '10000000' };
 const rtmp: Scheme = {
   kind: 'rtmp',
   protocols: 'rtmp,tcp',
   formats: 'flv,live_flv',
-  listen: { listen: '1' },
+  listen: { listen: '1', ...SILENCE },
   options: QUICK,
   paced: false,
   stallMs: 5000,
@@ -39,7 +41,7 @@ const rtsp: Scheme = {
   paced: false,
   stallMs: 5000,
 };
-/** A playlist may name other addresses of the web, and nothing else: no files, no other protocols. */
+/** A playlist may name other addresses of the web, and nothing else: no files, no other protocols. It redirects nowhere. */
 const http: Scheme = {
   kind: 'hls',
   protocols: 'http,https,tcp,tls,crypto',
@@ -70,7 +72,8 @@ const schemes: Readonly<Record<string, Scheme>> = {
     listen: { mode: 'listener' },
   },
   http,
-  https: http,
+  // Nor to what is not encrypted, as the services of a cloud are that only its machines may ask.
+  https: { ...http, protocols: 'https,tcp,tls,crypto' },
 };
 
 /**
@@ -94,6 +97,10 @@ export interface OpenOptions {
   readonly scheme: Scheme;
   readonly listen: boolean;
   readonly timeoutMs: number;
+  /** What messages call it. */
+  readonly name: string;
+  /** Whether it, and what a playlist names, may redirect. */
+  readonly redirects: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -102,9 +109,9 @@ export interface OpenOptions {
  * @throws NotFound (no file, nobody answers), BadInput (no media), Interrupted.
  */
 export async function openLiveFormat(av: Av, address: string, options: OpenOptions): Promise<FormatContext> {
-  const { scheme, listen, timeoutMs, signal } = options;
+  const { scheme, listen, timeoutMs, name, redirects, signal } = options;
   if (signal?.aborted) throw new Interrupted();
-  if (scheme.kind === 'file') await checkFile(address);
+  if (scheme.kind === 'file') await checkFile(address, name);
   const format = new av.FormatContext();
   format.allocContext();
   let late = false;
@@ -117,11 +124,17 @@ export async function openLiveFormat(av: Av, address: string, options: OpenOptio
   signal?.addEventListener('abort', interrupt, { once: true });
   const failed = (result: number): Error => {
     if (signal?.aborted) return new Interrupted();
-    if (late) return silent(address, timeoutMs, listen);
-    return unreadable(av, address, result);
+    if (late) return silent(name, timeoutMs, listen);
+    return unreadable(av, { name, file: scheme.kind === 'file' }, result);
   };
   try {
-    const given = av.Dictionary.fromObject({ ...limits(scheme), ...(listen ? scheme.listen : {}) });
+    const given = av.Dictionary.fromObject({
+      ...limits(scheme),
+      ...(listen ? scheme.listen : {}),
+      ...(scheme === schemes.http || scheme === schemes.https
+        ? { max_redirects: redirects ? '5' : '0' }
+        : {}),
+    });
     const url = scheme.kind === 'file' ? `file:${resolve(address)}` : address;
     const opened = await format.openInput(url, null, given);
     if (opened < 0 || late || signal?.aborted) throw failed(opened);
@@ -146,29 +159,28 @@ const limits = ({ protocols, formats, options }: Scheme): Record<string, string>
   max_streams: '64',
 });
 
-const silent = (address: string, timeoutMs: number, listen: boolean): Error =>
+const silent = (name: string, timeoutMs: number, listen: boolean): Error =>
   new NotFound(
     listen
-      ? `Nobody published to ${masked(address)} within ${timeoutMs / 1000} seconds.`
-      : `${masked(address)} did not answer within ${timeoutMs / 1000} seconds.`,
+      ? `Nobody published to ${name} within ${timeoutMs / 1000} seconds.`
+      : `${name} did not answer within ${timeoutMs / 1000} seconds.`,
   );
 
-async function checkFile(path: string): Promise<void> {
+async function checkFile(path: string, name: string): Promise<void> {
   try {
     const found = await stat(path);
-    if (!found.isFile()) throw new BadInput(`${path} is no file.`);
-    if (found.size === 0) throw new BadInput(`${path} is empty.`);
+    if (!found.isFile()) throw new BadInput(`${name} is no file.`);
+    if (found.size === 0) throw new BadInput(`${name} is empty.`);
   } catch (cause) {
     const why = codeOf(cause);
-    if (why === 'ENOENT' || why === 'ENOTDIR') throw new NotFound(`There is no file ${path}.`, { cause });
-    if (why) throw new BadInput(`${path} cannot be read (${why}).`, { cause });
+    if (why === 'ENOENT' || why === 'ENOTDIR') throw new NotFound(`There is no file ${name}.`, { cause });
+    if (why) throw new BadInput(`${name} cannot be read (${why}).`, { cause });
     throw cause;
   }
 }
 
-function unreadable(av: Av, address: string, result: number): Error {
-  const name = masked(address);
-  if (schemeOf(address) === undefined || result === code.invalidData)
+function unreadable(av: Av, { name, file }: { name: string; file: boolean }, result: number): Error {
+  if (file || result === code.invalidData)
     return new BadInput(`${name} is not a video, or is damaged beyond reading.`);
   return new NotFound(`${name} cannot be opened: ${reason(av, result)}.`);
 }

@@ -18,6 +18,10 @@ import { ArrivalClock, PacedClock } from '../live-clock.js';
 export interface LiveSourceOptions {
   /** Left out: told by the address (`rtmp`, `rtsp`, `srt`, `hls`, `file`). */
   readonly kind?: string;
+  /** What messages call it; left out: its address, with passwords masked. */
+  readonly name?: string;
+  /** Whether an address of the web, and what a playlist there names, may redirect; it may unless told otherwise. */
+  readonly redirects?: boolean;
   /** Whether a file begins again at its end. */
   readonly loop?: boolean;
   /** Whether to wait for a publisher at this address (rtmp, srt) instead of calling it. */
@@ -38,19 +42,19 @@ const OPEN_MS = 10_000;
  * Interrupted.
  */
 export async function openLiveSource(address: string, options: LiveSourceOptions = {}): Promise<LiveSource> {
-  const { listen = false, signal } = options;
+  const { listen = false, redirects = true, name = masked(address), signal } = options;
   const scheme = schemeFor(address, listen);
   const av = await loadAv();
   const timeoutMs = options.openTimeoutMs ?? (listen ? Number.POSITIVE_INFINITY : OPEN_MS);
-  const format = await openLiveFormat(av, address, { scheme, listen, timeoutMs, signal });
+  const format = await openLiveFormat(av, address, { scheme, listen, timeoutMs, name, redirects, signal });
   const opened: Disposable[] = [];
   try {
-    const streams = await openStreams(av, format, masked(address), opened);
+    const streams = await openStreams(av, format, name, opened);
     return new AvLiveSource({
       ...streams,
       av,
       format,
-      name: masked(address),
+      name,
       kind: options.kind ?? scheme.kind,
       paced: scheme.paced,
       loop: scheme.kind === 'file' && (options.loop ?? false),
@@ -59,8 +63,7 @@ export async function openLiveSource(address: string, options: LiveSourceOptions
   } catch (error) {
     for (const thing of opened) thing[Symbol.dispose]();
     await format.closeInput();
-    if (error instanceof AvFailure)
-      throw new BadInput(`${masked(address)}: ${error.message}.`, { cause: error });
+    if (error instanceof AvFailure) throw new BadInput(`${name}: ${error.message}.`, { cause: error });
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer as createHttp } from 'node:http';
+import { connect } from 'node:net';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -269,6 +270,15 @@ describe('publishers', () => {
       expect(source.info).toMatchObject({ kind: scheme, codec: 'h264', ...SMALL });
       expect(source.info.bitrate).toBeGreaterThan(0);
     });
+
+  it('are not kept out by someone who connects and says nothing', async () => {
+    const port = await freePort();
+    const opening = openLiveSource(`rtmp://127.0.0.1:${port}/live/key`, { listen: true });
+    await sleep(300);
+    const stray = connect(port, '127.0.0.1').on('error', () => {});
+    expect(await failure(opening)).toBeInstanceOf(NotFound);
+    stray.destroy();
+  }, 30_000);
 
   it('that stall are an error after a while', async () => {
     const address = `rtmp://127.0.0.1:${await freePort()}/live/key`;

@@ -26,6 +26,8 @@ export const en = {
   'link.deniedLong': 'This server asks for a token.',
   'link.lost': 'No connection to the server. It is tried again by itself.',
   'link.retry': 'Try now',
+  'link.gone': 'This stream was removed.',
+  'link.again': 'Open it anew',
   'pulse.live': 'Live',
   'pulse.demo': 'Demo',
   'pulse.waiting': 'No source',

@@ -28,6 +28,8 @@ export const zh: Sentences = {
   'link.deniedLong': '此服务器需要令牌。',
   'link.lost': '与服务器的连接已断开，正在自动重连。',
   'link.retry': '立即重试',
+  'link.gone': '此直播流已被删除。',
+  'link.again': '重新打开',
   'pulse.live': '直播中',
   'pulse.demo': '演示',
   'pulse.waiting': '无输入',

@@ -80,7 +80,9 @@ function Pulse() {
   const stream = useCell(state.stream);
   const stats = useCell(state.stats);
   if (link !== 'open' || !stream)
-    return <span class="chip muted">{t(link === 'denied' ? 'link.denied' : 'link.connecting')}</span>;
+    return link === 'gone' ? null : (
+      <span class="chip muted">{t(link === 'denied' ? 'link.denied' : 'link.connecting')}</span>
+    );
   const kind = stream.input.kind;
   const live = stream.live || kind !== 'card';
   return (

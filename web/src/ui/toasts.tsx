@@ -1,6 +1,6 @@
 import { useCell } from '../cell.js';
 import { t } from '../i18n/index.js';
-import { retryNow } from '../session.js';
+import { openStream, retryNow } from '../session.js';
 import { state } from '../state.js';
 import { dismiss } from '../toast.js';
 import { IconButton } from './button.js';
@@ -25,24 +25,30 @@ export function Toasts() {
   );
 }
 
-/** Across the top while the server cannot be reached; goes by itself. */
+/** What stands between the page and its stream, and what can be done about it. */
+const troubles = {
+  lost: { text: 'link.lost', action: 'link.retry', act: () => retryNow() },
+  denied: {
+    text: 'link.deniedLong',
+    action: 'token.enter',
+    act: () => {
+      state.dialog.value = 'token';
+    },
+  },
+  gone: { text: 'link.gone', action: 'link.again', act: () => openStream(state.streamName.value) },
+} as const;
+
+/** Across the top while the server or the stream cannot be reached; goes by itself. */
 export function Banner() {
   const link = useCell(state.link);
-  if (link !== 'lost' && link !== 'denied') return null;
-  const denied = link === 'denied';
+  if (link !== 'lost' && link !== 'denied' && link !== 'gone') return null;
+  const { text, action, act } = troubles[link];
   return (
     <div class="banner" role="alert">
       <Icon name="warning" />
-      <span>{denied ? t('link.deniedLong') : t('link.lost')}</span>
-      <button
-        type="button"
-        class="plain"
-        onClick={() => {
-          if (denied) state.dialog.value = 'token';
-          else retryNow();
-        }}
-      >
-        {denied ? t('token.enter') : t('link.retry')}
+      <span>{t(text)}</span>
+      <button type="button" class="plain" onClick={act}>
+        {t(action)}
       </button>
     </div>
   );
