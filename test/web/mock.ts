@@ -139,6 +139,11 @@ export class Mock {
     for (const socket of this.#sockets.clients) socket.terminate();
   }
 
+  /** Closes every control socket as one whose stream was removed. */
+  remove(): void {
+    for (const socket of this.#sockets.clients) socket.close(4404, 'the stream was removed');
+  }
+
   #stream(): StreamInfo {
     return {
       ...{ name: 'main', live: true, look: this.#look, viewers: 3, outputs: this.#outputs },

@@ -223,6 +223,22 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('says that the stream was removed, and opens it anew only when asked to', async () => {
+    const page = await open(1440);
+    await page.locator('.chip.fps').waitFor();
+    const hellos = () => mock.heard.filter(({ type }) => type === 'stats').length;
+    const before = hellos();
+    mock.remove();
+    const again = page.getByRole('alert').getByRole('button', { name: 'Open it anew' });
+    await again.waitFor();
+    await page.waitForTimeout(1500);
+    expect(hellos()).toBe(before);
+    await again.click();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await expect.poll(hellos).toBeGreaterThan(before);
+    await page.context().close();
+  });
+
   it('asks for a token where one is needed, takes it from the address once and hides it', async () => {
     mock.token = 'secret-token';
     try {

@@ -79,7 +79,11 @@ export function openStream(name: string): void {
     state.link.value = link;
     if (link === 'denied') state.dialog.value = 'token';
     if (link === 'lost' || link === 'gone') looks.settle();
-    if (link === 'gone') viewer?.close();
+    if (link === 'gone') {
+      viewer?.close();
+      state.stream.value = undefined;
+      state.stats.value = undefined;
+    }
   });
   viewer = new Viewer({
     url: `/${encodeURIComponent(name)}/whep`,

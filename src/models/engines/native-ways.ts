@@ -14,7 +14,7 @@ export type WayName = (typeof ways)[number]['name'];
 export function chooseWay(addon: Addon, wanted: readonly WayName[]): number {
   const index = ways.findLastIndex(({ name }, i) => (addon.ways >> i) & 1 && wanted.includes(name));
   if (index < 0)
-    throw new Unsupported(`This processor has no ${wanted.join(' or ')}.`, {
+    throw new Unsupported(`This processor has no ${wanted.join(' or ')} that programs may use here.`, {
       hint: 'Choose --engine onnx/cpu, which paints on every processor.',
     });
   return index;

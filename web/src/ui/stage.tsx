@@ -32,10 +32,11 @@ function Output() {
 
 /** What stands where a picture will be, and how to get one. */
 function Empty() {
+  const link = useCell(state.link);
   const watch = useCell(state.watch);
   const problem = useCell(state.watchProblem);
   const media = useCell(state.media);
-  if (watch === 'playing' && media) return null;
+  if (link === 'gone' || (watch === 'playing' && media)) return null;
   const words = watch === 'waiting' && problem ? wordsOf(problem) : undefined;
   return (
     <div class="stage-empty">
