@@ -28,6 +28,9 @@ function halved({ dims, rawData }: OnnxTensor, name: string): OnnxTensor {
 
 type Width = 'float' | 'half';
 
+/** What a picture goes through before its first convolution. */
+const prepares: ReadonlySet<string> = new Set(['Cast', 'Mul', 'Add', 'Sub', 'Pad']);
+
 /** Rewrites a graph node by node, in order; casts are put in where a tensor is first wanted in another width. */
 class Halver {
   readonly nodes: OnnxNode[] = [];
@@ -77,7 +80,7 @@ class Halver {
   add(node: OnnxNode): void {
     const [out] = node.output as [string];
     const [first = ''] = node.input;
-    const ofPicture = this.#pictures.has(first);
+    const ofPicture = this.#pictures.has(first) && (prepares.has(node.opType) || node.opType === 'Conv');
     const wide = ofPicture || (node.opType === 'InstanceNormalization' && !this.options.norms);
     const width = wide ? 'float' : 'half';
     if (ofPicture && node.opType !== 'Conv') this.#pictures.add(out);

@@ -5,6 +5,7 @@ import { inHalves } from '../../../src/models/engines/onnx-halves.js';
 import { elementType, encodeModel, type OnnxGraph } from '../../../src/models/engines/onnx-proto.js';
 import { floatToHalf } from '../../../src/models/half.js';
 import type { NetSpec } from '../../../src/models/net.js';
+import { metaNet } from '../../../src/models/nets/metanet.js';
 import { transformNet } from '../../../src/models/nets/transform.js';
 import type { Pixels } from '../../../src/models/pixels.js';
 import { randomWeights } from '../../../src/models/random-weights.js';
@@ -76,6 +77,18 @@ describe('a graph in halves', () => {
     expect(ofPicture.has(node[first]!.output[0]!)).toBe(true);
     expect(toHalf).toBeGreaterThan(first);
     expect(node[toHalf]!.input).toEqual(node[first]!.output);
+  });
+
+  it('holds the weights of a MetaNet as halves, but for filters that read its picture', () => {
+    const meta = metaNet(net, { hidden: 64, group: 4 });
+    const graph = inHalves(graphOf(meta, { constants: randomWeights(meta, 'net', 3) }), {
+      pictures: meta.inputs,
+    });
+    const bytes = (type: number) =>
+      graph.initializer
+        .filter(({ dataType }) => dataType === type)
+        .reduce((sum, { rawData }) => sum + rawData.length, 0);
+    expect(bytes(elementType.float)).toBeLessThan(0.05 * bytes(elementType.half));
   });
 
   it('keeps the types of inputs and outputs, but for those that are fed as halves', () => {
