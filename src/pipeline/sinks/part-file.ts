@@ -1,15 +1,22 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { CannotWrite, codeOf, LivebrushError } from '../../errors.js';
+import { isLeft, OWNER, OWNERS } from './owner.js';
 
-/** Process ids mean something on one machine only; a folder may be shared by several. */
-const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 6);
+/** Of this process, so that two of one target do not meet. */
+let parts = 0;
+
+const PART = new RegExp(`^\\.(.+)\\.part-(${OWNERS.source})(?:-\\d+)?(\\.[^.]*)?$`);
+
+/** What the name of a hidden file tells: what it is to be called, and who writes it; undefined for other names. */
+export function partOf(name: string): { readonly target: string; readonly owner: string } | undefined {
+  const [, stem, owner, extension = ''] = PART.exec(name) ?? [];
+  return stem && owner ? { target: `${stem}${extension}`, owner } : undefined;
+}
 
 /**
  * A file that appears under its name only when it is complete: it grows beside its target under a hidden name, which
- * holds the process that writes it, `.holiday.part-<pid>-<machine>-<random>.mp4`.
+ * holds the process that writes it, `.holiday.part-<pid>-<machine>-<run>-<number>.mp4`.
  */
 export class PartFile implements AsyncDisposable {
   /** Where to write to. */
@@ -32,12 +39,8 @@ export class PartFile implements AsyncDisposable {
     const full = resolve(target);
     await checkTarget(target, full, overwrite);
     const extension = extname(full);
-    const stem = `.${basename(full, extension)}.part-`;
-    await clearStale(dirname(full), stem, extension);
-    const path = join(
-      dirname(full),
-      `${stem}${process.pid}-${machine}-${randomBytes(4).toString('hex')}${extension}`,
-    );
+    await clearStale(full);
+    const path = join(dirname(full), `.${basename(full, extension)}.part-${OWNER}-${++parts}${extension}`);
     try {
       const file = await open(path, 'wx');
       await file.close();
@@ -54,22 +57,10 @@ export class PartFile implements AsyncDisposable {
   async commit(): Promise<void> {
     try {
       if (this.#overwrite) await rename(this.path, this.#target);
-      else await this.#commitAnew();
+      else await nameAnew(this.path, this.#target);
       this.#open = false;
     } catch (cause) {
       throw cannotWrite(this.#target, cause);
-    }
-  }
-
-  /** A hard link never replaces a file; where the file system has none, a check just before has to do. */
-  async #commitAnew(): Promise<void> {
-    try {
-      await link(this.path, this.#target);
-      await rm(this.path, { force: true });
-    } catch (cause) {
-      if (codeOf(cause) === 'EEXIST') throw cause;
-      await checkTarget(this.#target, this.#target, false);
-      await rename(this.path, this.#target);
     }
   }
 
@@ -93,23 +84,30 @@ async function checkTarget(name: string, full: string, overwrite: boolean): Prom
     throw new CannotWrite(`${name} exists already.`, { hint: 'Use --overwrite to replace it.' });
 }
 
-/** Removes the hidden files of a target whose processes are gone. What cannot be removed stays. */
-async function clearStale(folder: string, stem: string, extension: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) {
-    if (!name.startsWith(stem) || !name.endsWith(extension)) continue;
-    const [, pid, owner] = /^(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\./.exec(name.slice(stem.length)) ?? [];
-    if (owner === machine && !isAlive(Number(pid)))
-      await rm(join(folder, name), { force: true }).catch(() => undefined);
+/**
+ * Renames a file unless there is one of the new name. A hard link never replaces a file; where the file system has
+ * none, a check just before has to do.
+ * @throws CannotWrite, or what the system says.
+ */
+export async function nameAnew(path: string, target: string): Promise<void> {
+  try {
+    await link(path, target);
+    await rm(path, { force: true });
+  } catch (cause) {
+    if (codeOf(cause) === 'EEXIST') throw cause;
+    await checkTarget(target, target, false);
+    await rename(path, target);
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
+/** Removes the hidden files of a target whose processes are gone. What cannot be removed stays. */
+async function clearStale(target: string): Promise<void> {
+  const folder = dirname(target);
+  for (const name of await readdir(folder).catch(() => [])) {
+    const part = partOf(name);
+    const path = join(folder, name);
+    if (part?.target === basename(target) && (await isLeft(path, part.owner)))
+      await rm(path, { force: true }).catch(() => undefined);
   }
 }
 

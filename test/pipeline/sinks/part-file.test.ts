@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CannotWrite, codeOf, Interrupted } from '../../../src/errors.js';
-import { cannotWrite, PartFile } from '../../../src/pipeline/sinks/part-file.js';
+import { cannotWrite, nameAnew, PartFile, partOf } from '../../../src/pipeline/sinks/part-file.js';
 
 let folder = '';
 const at = (name: string) => join(folder, name);
@@ -21,7 +21,7 @@ describe('a file that grows beside its target', () => {
   it('gets its name when it is committed, and is gone otherwise', async () => {
     {
       await using part = await PartFile.open(at('a.mp4'));
-      expect(part.path).toMatch(/[\\/]\.a\.part-\d+-[0-9a-f]{6}-[0-9a-f]{8}\.mp4$/);
+      expect(part.path).toMatch(/[\\/]\.a\.part-\d+-[0-9a-f]{6}-[0-9a-f]{8}-\d+\.mp4$/);
       await writeFile(part.path, 'whole');
       await part.commit();
     }
@@ -61,6 +61,31 @@ describe('a file that grows beside its target', () => {
     const left = await readdir(folder);
     expect(left).toEqual(expect.arrayContaining(others));
     expect(left).not.toContain(stale);
+  });
+
+  it('tells by its hidden name what it will be called', async () => {
+    await using part = await PartFile.open(at('a.b.part-1.mp4'));
+    expect(partOf(basename(part.path))).toMatchObject({ target: 'a.b.part-1.mp4' });
+    await using bare = await PartFile.open(at('bare'));
+    expect(partOf(basename(bare.path))?.target).toBe('bare');
+    for (const other of ['a.mp4', '.a.mp4', '.a.part-1.mp4', '.a.part-of-mine.mp4'])
+      expect(partOf(other)).toBeUndefined();
+  });
+
+  it('is two where two write to one target', async () => {
+    await using one = await PartFile.open(at('a.mp4'), true);
+    await using two = await PartFile.open(at('a.mp4'), true);
+    expect(one.path).not.toBe(two.path);
+    expect(await readdir(folder)).toHaveLength(2);
+  });
+
+  it('never takes the name of another file', async () => {
+    await writeFile(at('a.mp4'), 'one');
+    await writeFile(at('b.mp4'), 'two');
+    await expect(nameAnew(at('a.mp4'), at('b.mp4'))).rejects.toThrow();
+    await nameAnew(at('a.mp4'), at('c.mp4'));
+    expect((await readdir(folder)).sort()).toEqual(['b.mp4', 'c.mp4']);
+    expect(await readFile(at('b.mp4'), 'utf8')).toBe('two');
   });
 
   it('needs a folder that is one', async () => {
