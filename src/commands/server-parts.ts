@@ -157,6 +157,7 @@ async function open(
   const recordings = new Recordings(places.recordings, () =>
     sessions.list().flatMap((session) => [...session.info().outputs]),
   );
+  await recordings.recover();
   const parts: Parts = {
     ...{
       settings,

@@ -49,12 +49,13 @@ export function Recordings() {
   const outputs = useCell(state.stream)?.outputs ?? [];
   const [list, setList] = useState<readonly RecordingInfo[]>([]);
   const [what, setWhat] = useState<'painted' | 'source'>('painted');
-  const running = outputs.filter(({ kind, state: how }) => kind === 'record' && how !== 'ended').length;
+  const states = outputs.filter(({ kind }) => kind === 'record').map(({ state: how }) => how);
+  const running = states.filter((how) => how !== 'ended').length;
   const refresh = () =>
     attempt(async () =>
       setList([...(await api.recordings())].sort((a, b) => b.began.localeCompare(a.began))),
     );
-  useEffect(() => void refresh(), [running]);
+  useEffect(() => void refresh(), [states.join()]);
   return (
     <div class="recordings">
       <div class="row wrap">
