@@ -82,6 +82,7 @@ async function open(
   const [
     { authOf },
     { Jobs },
+    { openHlsFolder },
     { Recordings },
     { Styles },
     { Tunings },
@@ -95,6 +96,7 @@ async function open(
   ] = await Promise.all([
     import('../server/serve.js'),
     import('../server/jobs.js'),
+    import('../server/hls-folder.js'),
     import('../server/recordings.js'),
     import('../server/styles.js'),
     import('../server/tunings.js'),
@@ -113,9 +115,13 @@ async function open(
   const { auth, made } = authOf(settings);
   const { uploads, media, urls, metrics } = await files(settings, places);
   await uploads.open();
+  // Of this run alone: two servers may serve streams of one name.
+  const hls = await openHlsFolder(folders.cache);
+  opened.push(() => rm(hls, { recursive: true, force: true }));
   const studio = keep(await openServerStudio(settings, signal));
-  opened.push(() => rm(places.hls, { recursive: true, force: true }));
-  const { sessions } = keep(await openStreams(studio, { settings, media, urls, metrics, folders: places }));
+  const { sessions } = keep(
+    await openStreams(studio, { settings, media, urls, metrics, folders: { ...places, hls } }),
+  );
   const peers = keep(
     new Peers({
       udpPorts: webrtc.udpPorts,
@@ -176,7 +182,7 @@ async function open(
     },
     about: { version, engine: studio.engine.name, model: studio.model.card.name },
     state: { ready: false, draining: false },
-    folders: { hls: places.hls, web: `${folders.package}dist/web`, docs: `${folders.package}dist/docs` },
+    folders: { web: `${folders.package}dist/web`, docs: `${folders.package}dist/docs` },
     whip: whipRoutes(wish as never),
     whep: whepRoutes(wish as never),
   };

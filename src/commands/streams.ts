@@ -205,7 +205,5 @@ export function foldersOf(settings: Settings, { home, cache }: { home: string; c
     jobs: join(cache, 'jobs'),
     tunings: join(cache, 'tunings'),
     pictures: join(cache, 'pictures'),
-    // Of this process alone: two servers may serve streams of one name.
-    hls: join(cache, `hls-${process.pid}`),
   };
 }

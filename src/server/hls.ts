@@ -20,7 +20,7 @@ export function checkWatched(stream: string): string {
 }
 
 /** `/{stream}/hls/index.m3u8` and what it names, as the HLS output of the stream writes them. */
-export function hlsRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
+export function hlsRoutes(app: App, { sessions }: Pick<Parts, 'sessions'>): void {
   app.get('/:stream/hls/:file', need('read'), (c) => {
     const stream = checkWatched(c.req.param('stream'));
     const file = c.req.param('file');
@@ -28,6 +28,8 @@ export function hlsRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
     if (!extension) throw new NotFound('There is no such segment.');
     const cache = extension === 'm3u8' ? 'no-store' : 'private, max-age=60';
     const what = `HLS of ${stream}; it has to be added as an output first`;
-    return sendFile(c, join(folders.hls, stream, file), { type: types[extension]!, cache, what });
+    const folder = sessions.find(stream)?.hls;
+    if (!folder) throw new NotFound(`There is no ${what}.`);
+    return sendFile(c, join(folder, file), { type: types[extension]!, cache, what });
   });
 }

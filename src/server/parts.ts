@@ -31,6 +31,8 @@ export interface StreamSession {
   /** Resolves to the change's id once its styles are at hand. @throws NotFound, BadInput */
   change(change: Change, id?: string): Promise<string>;
   set(settings: StreamSettings): void;
+  /** Where the HLS output that runs keeps its playlist and segments, if there is one. */
+  readonly hls: string | undefined;
   info(): StreamInfo;
   stats(): Stats;
   on(listen: (message: ServerMessage) => void): Disposable;
@@ -76,8 +78,6 @@ export interface ServerState {
 
 /** Where the server keeps files. */
 export interface ServerFolders {
-  /** HLS segments: one folder for each stream. */
-  readonly hls: string;
   /** The built panel; a server without one says how to build it. */
   readonly web: string;
   /** The page that shows the API. */

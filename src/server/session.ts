@@ -188,6 +188,12 @@ export class Session implements AsyncDisposable {
     return this.#performance.cues(from);
   }
 
+  /** The folder of the HLS output that runs, if there is one. */
+  get hls(): string | undefined {
+    return this.#outputs.hls;
+  }
+
+  /** @throws Denied, NotFound, Overloaded, CannotWrite, Unsupported */
   async addOutput(request: OutputRequest): Promise<OutputInfo> {
     await this.#parts.checkOutput(request);
     return this.#outputs.add(request);

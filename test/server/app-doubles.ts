@@ -57,6 +57,7 @@ export class FakeSession implements StreamSession {
     if (maxAge !== undefined) this.maxAge = maxAge;
   }
   info = () => ({ ...info(this.name), maxAge: this.maxAge });
+  hls: string | undefined;
   stats = () =>
     ({
       frames: { in: 10, painted: 7, onTime: 6, unsent: 2, dropped: { newer: 3 } },
@@ -160,7 +161,7 @@ export function doubles({
     recordings: new Recordings(join(place, 'recordings'), () => []),
     urls: new UrlRules(settings.urls),
     metrics: new Metrics(),
-    folders: { hls: join(place, 'hls'), web: join(place, 'web'), docs: join(place, 'docs') },
+    folders: { web: join(place, 'web'), docs: join(place, 'docs') },
     ...over,
   } satisfies Parts;
   return parts;

@@ -245,7 +245,8 @@ describe('files over HTTP', () => {
     await writeFile(join(path, 'web', 'main-AbCdEf12.js'), 'x');
     await writeFile(join(path, 'hls', 'demo', 'index.m3u8'), '#EXTM3U');
     await writeFile(join(path, 'secret.json'), 'secret');
-    const { ask } = asked({ place: path });
+    const { ask, parts } = asked({ place: path });
+    parts.sessions.find('demo')!.hls = join(path, 'hls', 'demo');
     expect(await (await ask('/')).text()).toBe('<p>panel');
     expect(await (await ask('/watch/demo')).text()).toBe('<p>player');
     expect((await ask('/')).headers.get('cache-control')).toBe('no-cache');
@@ -253,6 +254,9 @@ describe('files over HTTP', () => {
     expect((await ask('/demo/hls/index.m3u8')).headers.get('content-type')).toBe(
       'application/vnd.apple.mpegurl',
     );
+    parts.sessions.open('other');
+    expect((await ask('/other/hls/index.m3u8')).status).toBe(404);
+    expect((await ask('/none/hls/index.m3u8')).status).toBe(404);
     for (const wrong of [
       '/../secret.json',
       '/%2e%2e/secret.json',
