@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import writeFileAtomic from 'write-file-atomic';
-import { LivebrushError, NotFound, Overloaded } from '../errors.js';
+import { CannotWrite, LivebrushError, NotFound, Overloaded } from '../errors.js';
 import { log } from '../log.js';
 import type { Cue } from '../pipeline/cues.js';
 import type { Tap } from '../pipeline/fanout.js';
@@ -66,9 +66,9 @@ export class Outputs implements AsyncDisposable {
     return to?.kind === 'hls' ? to.folder : undefined;
   }
 
-  /** @throws Overloaded when there are too many; NotFound after the end. */
+  /** @throws Overloaded when there are too many; CannotWrite (folder of recordings); NotFound after the end. */
   async add(request: OutputRequest): Promise<OutputInfo> {
-    if (request.kind === 'record') await mkdir(this.#parts.folders.recordings, { recursive: true });
+    if (request.kind === 'record') await this.#makeFolder();
     // Nothing is waited for from here on: two that ask at once get one HLS output.
     if (this.#closed) throw new NotFound(`The stream ${this.#parts.stream} is over.`);
     this.#tidy();
@@ -94,6 +94,20 @@ export class Outputs implements AsyncDisposable {
     this.#outputs.delete(id);
     this.#parts.onChange();
     return output.info;
+  }
+
+  /** Where that is stays in the log: who asks may be elsewhere. @throws CannotWrite */
+  async #makeFolder(): Promise<void> {
+    const { recordings } = this.#parts.folders;
+    try {
+      await mkdir(recordings, { recursive: true });
+    } catch (cause) {
+      log.warn({ err: cause, folder: recordings }, 'the folder of recordings cannot be made');
+      throw new CannotWrite('The folder of recordings cannot be made.', {
+        hint: "See the setting recordings.folder; the server's log says more.",
+        cause,
+      });
+    }
   }
 
   #persist(output: Output): Promise<void> {

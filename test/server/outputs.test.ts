@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { NotFound } from '../../src/errors.js';
+import { CannotWrite, NotFound } from '../../src/errors.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
 import type { Session } from '../../src/server/session.js';
 import { Sessions } from '../../src/server/sessions.js';
@@ -91,6 +91,16 @@ describe('HLS', () => {
 });
 
 describe('recording', () => {
+  it('says that its folder cannot be made, and not where that is', async () => {
+    await writeFile(join(folder, 'file'), '');
+    for (const place of ['file', 'file/recordings']) {
+      await using sessions = await opened(join(folder, place));
+      const refused = (await fed(sessions)).addOutput(record);
+      await expect(refused).rejects.toThrow(CannotWrite);
+      await expect(refused).rejects.toThrow(/^The folder of recordings cannot be made\.$/);
+    }
+  });
+
   it('that fails says why without paths of this machine', async () => {
     await using sessions = await opened();
     const session = await fed(sessions);
