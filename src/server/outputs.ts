@@ -1,5 +1,4 @@
 import { mkdir } from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
 import { CannotWrite, LivebrushError, NotFound, Overloaded } from '../errors.js';
 import { log } from '../log.js';
 import type { Cue } from '../pipeline/cues.js';
@@ -9,6 +8,7 @@ import { run } from '../pipeline/run.js';
 import type { FrameSink } from '../pipeline/sink.js';
 import { type LiveOutput, openLiveOutput } from '../pipeline/sinks/live.js';
 import { supervise } from '../pipeline/supervise.js';
+import { CueFile } from './cue-file.js';
 import { type Output, type OutputFolders, planOutput, problemOf } from './output.js';
 import type { OutputInfo, OutputRequest } from './protocol.js';
 
@@ -125,6 +125,7 @@ export class Outputs implements AsyncDisposable {
   async #write(output: Output): Promise<void> {
     const { to, span } = output;
     const { signal } = output.stop;
+    await using cues = to.kind === 'record' ? this.#cueFile(to.path, span) : undefined;
     await using tap = this.#parts.tap(output.what);
     const end = () => tap.newest.end();
     signal.addEventListener('abort', end, { once: true });
@@ -146,6 +147,7 @@ export class Outputs implements AsyncDisposable {
           if (Number.isNaN(span.from)) span.from = timestamp;
           span.to = timestamp;
           await open.write(frame.clone());
+          cues?.begin();
           output.bytes = open.bytes;
         } finally {
           frame[Symbol.dispose]();
@@ -153,7 +155,7 @@ export class Outputs implements AsyncDisposable {
       },
       finish: async () => {
         await sink?.finish();
-        if (sink && to.kind === 'record') await this.#saveCues(output, to.path);
+        if (sink) await cues?.finish();
       },
       async [Symbol.asyncDispose]() {},
     };
@@ -172,12 +174,9 @@ export class Outputs implements AsyncDisposable {
     if (!signal.aborted) throw new LivebrushError('The stream ended.');
   }
 
-  async #saveCues({ span }: Output, path: string): Promise<void> {
-    const cues = this.#parts.cues(span.from, span.to + 1);
-    await writeFileAtomic(
-      path.replace(/\.[a-z0-9]+$/, '.cues.json'),
-      `${JSON.stringify(cues, undefined, 1)}\n`,
-    );
+  #cueFile(recording: string, span: Output['span']): CueFile {
+    const path = recording.replace(/\.[a-z0-9]+$/, '.cues.json');
+    return new CueFile(path, () => this.#parts.cues(span.from, span.to + 1));
   }
 
   #ended(output: Output, error?: unknown): void {

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
@@ -16,6 +16,10 @@ interface Listening {
   readonly panel: string;
   readonly token?: string;
   readonly engine: string;
+}
+
+interface Listed {
+  readonly recordings: readonly { readonly running: boolean; readonly bytes: number }[];
 }
 
 /** The first line that a process prints. @throws with its errors when it ends before. */
@@ -127,6 +131,33 @@ describe('livebrush serve', () => {
     expect(await (await fetch(`${url}api/streams`)).json()).toEqual({ streams: [] });
     running.process.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
+  });
+
+  it('keeps what it recorded when it is killed, and serves no HLS of the time before', async () => {
+    const ask = async (url: string, path: string, body?: object) => {
+      const headers = { 'content-type': 'application/json' };
+      const answer = await fetch(url + path, body && { method: 'POST', body: JSON.stringify(body), headers });
+      return { status: answer.status, body: (await answer.json().catch(() => undefined)) as Listed };
+    };
+    const first = await served();
+    for (const kind of ['record', 'hls'])
+      expect((await ask(first.url, '/api/streams/demo/outputs', { kind })).status).toBe(201);
+    const recordings = async (url: string) => (await ask(url, '/api/recordings')).body.recordings;
+    const patience = { timeout: 20_000, interval: 100 };
+    await expect.poll(async () => (await recordings(first.url))[0]?.bytes, patience).toBeGreaterThan(1000);
+    await expect.poll(async () => (await ask(first.url, '/demo/hls/index.m3u8')).status, patience).toBe(200);
+    const cache = join(shop.folder, 'cache');
+    const [left] = (await readdir(cache)).filter((name) => name.startsWith('hls-'));
+    expect(await recordings(first.url)).toMatchObject([{ running: true }]);
+    first.process.kill('SIGKILL');
+    await first.ended;
+    const second = await served();
+    expect(await recordings(second.url)).toMatchObject([{ running: false }]);
+    expect(await readdir(cache)).not.toContain(left);
+    expect((await ask(second.url, '/demo/hls/index.m3u8')).status).toBe(404);
+    second.process.kill('SIGTERM');
+    const { stderr } = await second.ended;
+    expect(stderr.match(/recordings that broke off/g)).toHaveLength(1);
   });
 
   it('says what is wrong with its settings, and who has its port, before it paints', async () => {

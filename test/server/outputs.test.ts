@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CannotWrite, NotFound } from '../../src/errors.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
+import { OWNER } from '../../src/pipeline/sinks/owner.js';
 import type { Session } from '../../src/server/session.js';
 import { Sessions } from '../../src/server/sessions.js';
 import { parts, until } from './doubles.js';
@@ -91,6 +92,24 @@ describe('HLS', () => {
 });
 
 describe('recording', () => {
+  it('has a cue list from its first picture on, and its name at the end', async () => {
+    await using sessions = await opened();
+    const session = await fed(sessions);
+    const { id } = await session.addOutput(record);
+    const cues = join(folder, 'recordings', `${id}.cues.json`);
+    await until(() => stat(cues).catch(() => undefined), 'a cue list');
+    expect(JSON.parse(await readFile(cues, 'utf8'))).toMatchObject([
+      { at: 0, style: [{ style: 'p10', weight: 1 }] },
+    ]);
+    const growing = (await readdir(join(folder, 'recordings'))).filter((name) => name.includes('.part-'));
+    expect(growing).toEqual([expect.stringContaining(`.${id}.part-${OWNER}`)]);
+    await session.change({ style: 'p60', fadeMs: 0 });
+    await until(() => session.look.mix[0]?.style === 'p60', 'a change');
+    await session.removeOutput(id);
+    expect((await readdir(join(folder, 'recordings'))).sort()).toEqual([`${id}.cues.json`, `${id}.mkv`]);
+    expect(JSON.parse(await readFile(cues, 'utf8'))).toHaveLength(2);
+  });
+
   it('says that its folder cannot be made, and not where that is', async () => {
     await writeFile(join(folder, 'file'), '');
     for (const place of ['file', 'file/recordings']) {
