@@ -1,7 +1,6 @@
 import { upgradeWebSocket } from '@hono/node-server';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
-import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { WebSocket } from 'ws';
 import { BadInput, Denied, NotFound, TooMany } from '../errors.js';
@@ -11,7 +10,7 @@ import { serverRoutes } from './api-server.js';
 import { streamRoutes } from './api-streams.js';
 import { styleRoutes } from './api-styles.js';
 import { tuningRoutes } from './api-tunings.js';
-import { guarded, limited, watched } from './entry.js';
+import { guarded, limited, shared, watched } from './entry.js';
 import { answerFailure } from './failures.js';
 import { reachOf } from './guard.js';
 import { secure } from './headers.js';
@@ -90,13 +89,7 @@ export function createApp(parts: Parts): App {
     const error = new NotFound('There is nothing here.', { hint: 'The panel is at /, the API at /docs.' });
     return answerFailure(error, c);
   });
-  app.use(watched(parts), secure, guarded(reach, parts), limited(parts));
-  app.use(
-    cors({
-      origin: (origin) => (reach.origins.has(origin) ? origin : null),
-      exposeHeaders: ['Location', 'ETag', 'Link'],
-    }),
-  );
+  app.use(watched(parts), secure, guarded(reach, parts), shared(reach), limited(parts));
   app.use(async (c, next) => {
     const role = await auth.check(c.req.raw, c.get('address'));
     c.set('role', role);

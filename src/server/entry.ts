@@ -1,11 +1,13 @@
 import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
+import { cors } from 'hono/cors';
 import { Forbidden, Overloaded, TooMany } from '../errors.js';
 import { log } from '../log.js';
 import { statusOf } from './failures.js';
 import { foreign, knownHost, type Reach } from './guard.js';
 import { Buckets, limitKey, plainAddress } from './limits.js';
 import type { Env, Parts } from './parts.js';
+import { withOrigin } from './wish-answers.js';
 
 /** Paths of WHIP and WHEP, which pages elsewhere may use with a token. */
 const SIGNALLING = /^\/[^/]+\/(whip|whep)(\/|$)/;
@@ -61,6 +63,23 @@ export function guarded(reach: Reach, { auth }: Parts): MiddlewareHandler<Env> {
         hint: 'Who runs this server can allow the page: listen.origins.',
       });
     await next();
+  };
+}
+
+/**
+ * Lets pages read answers (CORS): all pages those of WHIP and WHEP, whose routes say so themselves and answer their
+ * preflights (RFC 9725); pages of listed origins all others.
+ */
+export function shared({ origins }: Reach): MiddlewareHandler<Env> {
+  const listed = cors({
+    origin: (origin) => (origins.has(origin) ? origin : null),
+    exposeHeaders: ['Location', 'ETag', 'Link', 'Retry-After'],
+  });
+  return async (c, next) => {
+    if (!SIGNALLING.test(c.req.path)) return listed(c, next);
+    await next();
+    // What was refused before it came to those routes: a page shall learn that its token is wrong, or when to ask again.
+    if (c.error && c.req.header('origin') !== undefined) withOrigin(c.res, '*');
   };
 }
 

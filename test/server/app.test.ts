@@ -1,6 +1,9 @@
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
-import { asked, tokens } from './app-doubles.js';
+import { Peers } from '../../src/server/peers.js';
+import { whepRoutes } from '../../src/server/whep.js';
+import { whipRoutes } from '../../src/server/whip.js';
+import { asked, FakeSessions, tokens } from './app-doubles.js';
 
 const wish = (name: string) => {
   const app = new Hono();
@@ -293,5 +296,54 @@ describe('WHIP and WHEP', () => {
     const headers = { origin: 'https://elsewhere.example', 'access-control-request-method': 'POST' };
     const answer = await ask('/demo/whip', { method: 'OPTIONS', headers });
     expect([401, 403]).not.toContain(answer.status);
+  });
+
+  it('are open to pages elsewhere that have a token: preflights and answers, refusals too', async () => {
+    const sessions = new FakeSessions() as never;
+    const peers = new Peers({ udpPorts: [44_900, 44_990] });
+    const wishes = { sessions, peers, authorise: () => {} };
+    const over = { whip: whipRoutes(wishes), whep: whepRoutes(wishes) };
+    const { ask } = asked({ over, closed: true, settings: { limits: { signallingPerSecond: 2 } } });
+    const origin = 'https://elsewhere.example';
+    const allowed = (answer: Response) => answer.headers.get('access-control-allow-origin');
+    const asks = {
+      ...{ origin, 'access-control-request-method': 'POST' },
+      'access-control-request-headers': 'authorization,content-type',
+    };
+    for (const path of ['/demo/whip', '/demo/whip/1', '/demo/whep', '/demo/whep/1']) {
+      const answer = await ask(path, { method: 'OPTIONS', headers: asks });
+      expect([answer.status, allowed(answer)]).toEqual([204, '*']);
+      expect(answer.headers.get('accept-post')).toBe('application/sdp');
+      expect(answer.headers.get('allow')).toMatch(/^(POST|PATCH, DELETE), OPTIONS$/);
+      expect(answer.headers.get('access-control-allow-headers')).toMatch(/authorization, content-type/);
+      expect(answer.headers.get('access-control-max-age')).toBe('600');
+    }
+    const post = (path: string, token: string) =>
+      ask(path, { method: 'POST', token, headers: { origin, 'content-type': 'application/sdp' } });
+    const busy = await post('/nobody/whep', tokens.read);
+    expect([busy.status, busy.headers.get('retry-after'), allowed(busy)]).toEqual([409, '2', '*']);
+    expect(busy.headers.get('access-control-expose-headers')).toMatch(/location.*etag.*link.*retry-after/);
+    const wrong = await post('/demo/whip', 'wrong-token');
+    expect([wrong.status, allowed(wrong)]).toEqual([401, '*']);
+    await post('/demo/whip', 'wrong-token');
+    await post('/demo/whip', 'wrong-token');
+    const often = await post('/demo/whip', 'wrong-token');
+    expect([often.status, allowed(often)]).toEqual([429, '*']);
+    expect(often.headers.get('access-control-expose-headers')).toMatch(/retry-after/);
+  });
+});
+
+describe('pages elsewhere', () => {
+  it('read nothing but what their origin is listed for', async () => {
+    const listed = 'https://listed.example';
+    const { ask } = asked({ closed: true, settings: { listen: { origins: [listed] } } });
+    const headers = { origin: listed, 'access-control-request-method': 'PATCH' };
+    const preflight = await ask('/api/streams/demo/look', { method: 'OPTIONS', headers });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(listed);
+    const answer = await ask('/api/streams', { token: tokens.read, headers });
+    expect(answer.headers.get('access-control-allow-origin')).toBe(listed);
+    const other = await ask('/api/streams', { token: tokens.read, headers: { origin: 'https://elsewhere' } });
+    expect([other.status, other.headers.get('access-control-allow-origin')]).toEqual([403, null]);
   });
 });
