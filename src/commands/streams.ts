@@ -181,7 +181,7 @@ export async function beginStreams(sessions: Sessions, { demo, streams }: Settin
     string,
     Settings['streams'][string],
   ][]) {
-    const session = sessions.open(name);
+    const session = sessions.keep(name);
     const attempt = async (work: () => Promise<unknown>) => {
       try {
         await work();

@@ -52,7 +52,7 @@ export function streamRoutes(app: App, { sessions, settings }: Pick<Parts, 'sess
     },
     (c, { params: { stream } }) => {
       const there = sessions.find(stream) !== undefined;
-      return c.json(sessions.open(stream).info(), there ? 200 : 201);
+      return c.json(sessions.keep(stream).info(), there ? 200 : 201);
     },
   );
   route(

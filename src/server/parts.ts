@@ -49,8 +49,8 @@ export interface StreamSession {
 /** What the API does with streams. */
 export interface StreamSessions {
   find(name: string): StreamSession | undefined;
-  /** Finds or creates. @throws Overloaded */
-  open(name: string): StreamSession;
+  /** Finds or creates; what is kept ends by `close` alone. @throws Overloaded */
+  keep(name: string): StreamSession;
   list(): StreamSession[];
   close(name: string): Promise<void>;
 }

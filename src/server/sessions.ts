@@ -22,6 +22,8 @@ export class Sessions implements AsyncDisposable {
   readonly #parts: SessionParts;
   readonly #limits: SessionLimits;
   readonly #sessions = new Map<string, Session>();
+  /** Names of streams that a person wanted there, which do not make room for others. */
+  readonly #kept = new Set<string>();
   #closed = false;
 
   constructor(parts: SessionParts, limits: SessionLimits) {
@@ -48,7 +50,11 @@ export class Sessions implements AsyncDisposable {
     return this.list().reduce((sum, { viewers }) => sum + viewers, 0);
   }
 
-  /** The stream of that name, begun now if there is none. @throws Usage (name), Overloaded. */
+  /**
+   * The stream of that name, begun now if there is none. While nobody uses it, it may end to make room for another,
+   * unless `keep` was asked for it.
+   * @throws Usage (name), Overloaded.
+   */
   open(name: string): Session {
     const known = this.#sessions.get(name);
     if (known) return known;
@@ -59,15 +65,25 @@ export class Sessions implements AsyncDisposable {
     if (this.#closed) throw new LivebrushError('The server is shutting down.');
     if (this.#sessions.size >= this.#limits.streams) this.#forgetOne();
     if (this.#sessions.size >= this.#limits.streams)
-      throw new Overloaded(`There are ${this.#limits.streams} streams already.`, { retryAfterS: 30 });
+      throw new Overloaded(`There are ${this.#limits.streams} streams already.`, {
+        hint: 'Who runs this server can end one, or raise limits.streams.',
+        retryAfterS: 30,
+      });
     const session = new Session(name, this.#parts);
     this.#sessions.set(name, session);
     return session;
   }
 
+  /** The stream of that name, as `open`, there until it is closed: with its look and settings. @throws as `open` */
+  keep(name: string): Session {
+    const session = this.open(name);
+    this.#kept.add(name);
+    return session;
+  }
+
   /** Makes room where a stream is not in use: names that were tried once shall not fill the server. */
   #forgetOne(): void {
-    const idle = this.list().find((session) => session.idle);
+    const idle = this.list().find((session) => session.idle && !this.#kept.has(session.name));
     if (idle) void this.close(idle.name);
   }
 
@@ -84,6 +100,7 @@ export class Sessions implements AsyncDisposable {
   async close(name: string): Promise<void> {
     const session = this.get(name);
     this.#sessions.delete(name);
+    this.#kept.delete(name);
     await session[Symbol.asyncDispose]();
   }
 

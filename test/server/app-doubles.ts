@@ -89,6 +89,7 @@ export class FakeSessions implements StreamSessions {
     this.all.set(name, session);
     return session;
   }
+  keep = (name: string) => this.open(name);
   list = () => [...this.all.values()];
   async close(name: string) {
     this.all.delete(name);

@@ -359,6 +359,26 @@ describe('the sessions', () => {
     await expect(sessions.close('other')).rejects.toThrow(NotFound);
   });
 
+  it('keep those that a person wanted, with their looks, and end others to make room', async () => {
+    const { parts: made, ready } = parts();
+    await ready();
+    await using sessions = new Sessions(made, { streams: 2, viewers: 1 });
+    const stage = sessions.keep('stage');
+    stage.set({ maxAge: 120 });
+    for (const name of ['a', 'b', 'c']) sessions.open(name);
+    expect(sessions.list().map(({ name }) => name)).toEqual(['stage', 'c']);
+    expect(sessions.keep('stage')).toBe(stage);
+    expect(stage.info().maxAge).toBe(120);
+    // Also one that was there before.
+    sessions.keep('c');
+    expect(() => sessions.open('d')).toThrow('There are 2 streams already.');
+    expect(() => sessions.keep('d')).toThrow(Overloaded);
+    await sessions.close('c');
+    sessions.open('c');
+    sessions.open('d');
+    expect(sessions.list().map(({ name }) => name)).toEqual(['stage', 'd']);
+  });
+
   it('fade to what a style was tuned to, and say so; styles that nobody has used stay unmade', async () => {
     let brighter = 10;
     const made: string[] = [];
