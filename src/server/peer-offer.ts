@@ -2,7 +2,16 @@ import { BadInput, Unsupported } from '../errors.js';
 import type { LiveCodec } from '../pipeline/live.js';
 import { CANDIDATES, candidateOf } from './peer-candidates.js';
 import { type Codec, opusOf, pictureCodecOf, rtxOf } from './peer-codecs.js';
-import { allOf, type Description, firstOf, isPassword, isUfrag, parseSdp, type Section } from './sdp.js';
+import {
+  type Attribute,
+  allOf,
+  type Description,
+  firstOf,
+  isPassword,
+  isUfrag,
+  parseSdp,
+  type Section,
+} from './sdp.js';
 
 /** What a client asks for: to send its stream, or to see one. */
 export type Part = 'publish' | 'read';
@@ -38,6 +47,9 @@ const EXTENSIONS: Record<'audio' | 'video', readonly string[]> = {
 };
 const TRANSPORT_CC = /transport-wide-cc/;
 const SETUPS = ['actpass', 'active', 'passive'];
+const DIRECTIONS = ['sendrecv', 'sendonly', 'recvonly', 'inactive'];
+/** Which way media goes, as its client sees it. */
+const wayOf = (part: Part) => (part === 'publish' ? 'sendonly' : 'recvonly');
 
 /**
  * Reads an offer and cuts it down: one video with one codec and its retransmission, at most one Opus, one layer of
@@ -90,20 +102,35 @@ function sectionsOf(description: Description, part: Part): { video: Section; aud
     .some(([semantics, ...members]) => semantics === 'BUNDLE' && mids.every((mid) => members.includes(mid)));
   if (sections.length > 1 && !bundled)
     throw new Unsupported('The offer does not bundle its video and audio.');
-  for (const section of sections) checkSection(section, part);
+  for (const section of sections) {
+    checkTransport(section);
+    checkDirection(section, description, part);
+  }
   return { video, audio };
 }
 
-function checkSection({ attributes, protocol, port }: Section, part: Part): void {
-  const has = (name: string) => attributes.some((attribute) => attribute.name === name);
+const has = (attributes: readonly Attribute[], wanted: string): boolean =>
+  attributes.some(({ name }) => name === wanted);
+
+function checkTransport({ attributes, protocol, port }: Section): void {
   if (!/^(UDP|TCP)\/TLS\/RTP\/SAVPF$/.test(protocol))
     throw new Unsupported('The offer uses another transport than RTP over DTLS (SAVPF).');
-  if (port === 0 && !has('bundle-only'))
+  if (port === 0 && !has(attributes, 'bundle-only'))
     throw new Unsupported('The offer has an m-line that is switched off.');
-  const wanted = part === 'publish' ? 'sendonly' : 'recvonly';
-  if (!has(wanted)) throw new Unsupported(`The offer must be ${wanted} here.`);
-  if (['sendrecv', 'sendonly', 'recvonly', 'inactive'].filter(has).length > 1)
-    throw new BadInput('An m-line names two directions.');
+}
+
+/**
+ * The way that is wanted, or both (RFC 9725), which whoever merely adds a track offers; the answer goes one way all the
+ * same. An m-line without a direction has that of the session, else both (RFC 8866).
+ */
+function checkDirection({ attributes }: Section, session: Description, part: Part): void {
+  const named = (where: readonly Attribute[]) => DIRECTIONS.filter((direction) => has(where, direction));
+  const own = named(attributes);
+  if (own.length > 1) throw new BadInput('An m-line names two directions.');
+  const [direction = 'sendrecv'] = [...own, ...named(session.attributes)];
+  const wanted = wayOf(part);
+  if (direction !== wanted && direction !== 'sendrecv')
+    throw new Unsupported(`The offer must be ${wanted} or sendrecv here.`);
 }
 
 interface Transport {
@@ -160,7 +187,7 @@ function codecLines(section: Section, codecs: readonly Codec[], part: Part): str
     'a=rtcp:9 IN IP4 0.0.0.0',
     'a=rtcp-mux',
     `a=mid:${midOf(section)}`,
-    part === 'publish' ? 'a=sendonly' : 'a=recvonly',
+    `a=${wayOf(part)}`,
     ...extensionLines(section, part),
     ...codecs.flatMap(({ lines }) => lines),
     ...(part === 'publish' ? ssrcLines(section) : []),

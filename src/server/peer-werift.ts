@@ -99,11 +99,17 @@ export async function negotiate(pc: Connection, offer: Offer, part: Part): Promi
   }
   await pc.setLocalDescription(await pc.createAnswer());
   for (const { connection } of pc.iceTransports) guardSockets(connection as unknown as Ice);
-  return tidied(pc.localDescription?.sdp ?? '');
+  return tidied(pc.localDescription?.sdp ?? '', part);
 }
 
-/** Without the candidates that only say that we could call over TCP ourselves. */
-const tidied = (answer: string): string => answer.replace(/^a=candidate:.* tcptype active.*\r\n/gm, '');
+/**
+ * Without the candidates that only say that we could call over TCP ourselves, and for publishers without the streams
+ * that are never sent: who offered both ways would take our feedback for theirs.
+ */
+function tidied(answer: string, part: Part): string {
+  const callable = answer.replace(/^a=candidate:.* tcptype active.*\r\n/gm, '');
+  return part === 'publish' ? callable.replace(/^a=ssrc(-group)?:.*\r\n/gm, '') : callable;
+}
 
 /** Whether anything can be reached: no candidate means that no port was free. */
 export const hasCandidates = (answer: string): boolean => /^a=candidate:/m.test(answer);

@@ -108,6 +108,16 @@ describe.skipIf(!chromium)(`WebRTC with Chromium${why}`, () => {
     if (process.env.LIVEBRUSH_TEST_FIGURES) await figures(`${codec} to ${out}`);
   });
 
+  test('who offers both ways, as whoever merely adds a track does, publishes and watches all the same', async () => {
+    const both = { stream: 'stage', codec: 'H264', sound: true, direction: 'sendrecv' };
+    expect((await inPage(page, 'publish', { ...both, fps: 25 })).status).toBe(201);
+    expect((await inPage(page, 'watch', both)).status).toBe(201);
+    const report = await seen(0, 30);
+    expect(report.known / report.frames).toBeGreaterThan(0.9);
+    expect(report.red).toSatisfy((color: number[]) => near(color, [200, 60, 40]));
+    expect(report.sound).toBeGreaterThan(20);
+  });
+
   /** Prints what a longer look measures. */
   async function figures(name: string): Promise<void> {
     const stage = loop.streams.get('stage')!;

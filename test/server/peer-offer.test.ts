@@ -30,6 +30,19 @@ describe('an offer of a browser', () => {
     expect(publish(h264First).codec).toBe('h264');
   });
 
+  test.each([
+    ['both ways', (sdp: string) => sdp.replaceAll('a=recvonly', 'a=sendrecv')],
+    ['both ways for sound alone', (sdp: string) => sdp.replace('a=recvonly', 'a=sendrecv')],
+    ['no way that is named, which is both', (sdp: string) => sdp.replaceAll('a=recvonly\r\n', '')],
+  ])('may go %s, and is read as going the way that is wanted', (_name, turned) => {
+    const ways = (sdp: string) => sdp.match(/^a=(sendrecv|sendonly|recvonly|inactive)/gm);
+    expect(ways(read(turned(browserOffer)).sdp)).toEqual(['a=recvonly', 'a=recvonly']);
+    expect(ways(publish(turned(browserOffer).replaceAll('recvonly', 'sendonly')).sdp)).toEqual([
+      'a=sendonly',
+      'a=sendonly',
+    ]);
+  });
+
   test('loses the feedback that does harm: FIR for all, transport-cc for viewers', () => {
     expect(read(browserOffer).sdp).not.toMatch(/ccm fir|transport-cc|transport-wide-cc/);
     expect(read(browserOffer).sdp).toMatch(/a=rtcp-fb:108 goog-remb/);
@@ -72,7 +85,11 @@ describe('what cannot be done', () => {
     ['a data channel', `${browserOffer}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n`],
     ['two videos', browserOffer.replace('BUNDLE 0 1', 'BUNDLE 0 1 2') + video.replace('a=mid:1', 'a=mid:2')],
     ['a viewer who sends', publishing],
-    ['both ways', browserOffer.replaceAll('a=recvonly', 'a=sendrecv')],
+    ['no way at all', browserOffer.replaceAll('a=recvonly', 'a=inactive')],
+    [
+      'the way of the session',
+      browserOffer.replaceAll('a=recvonly\r\n', '').replace('t=0 0', 't=0 0\r\na=sendonly'),
+    ],
     [
       'no codec of ours',
       browserOffer.replaceAll('H264/90000', 'H265/90000').replaceAll('VP8/90000', 'AV1/90000'),

@@ -12,7 +12,7 @@ import {
 } from 'werift';
 
 export interface ClientOptions {
-  readonly direction: 'sendonly' | 'recvonly';
+  readonly direction: 'sendonly' | 'recvonly' | 'sendrecv';
   readonly codec?: 'VP8' | 'H264';
   readonly sound?: boolean;
 }

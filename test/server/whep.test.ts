@@ -18,8 +18,12 @@ afterEach(async () => {
   expect(server.peers.size).toBe(0);
 });
 
-async function watching(codec: 'VP8' | 'H264' = 'H264', sound = true): Promise<Client> {
-  const client = await openClient({ direction: 'recvonly', codec, sound });
+async function watching(
+  codec: 'VP8' | 'H264' = 'H264',
+  sound = true,
+  direction: 'recvonly' | 'sendrecv' = 'recvonly',
+): Promise<Client> {
+  const client = await openClient({ direction, codec, sound });
   clients.push(client);
   return client;
 }
@@ -49,41 +53,46 @@ describe('POST of an offer to watch', () => {
     expect(waiting()).toBe(0);
   });
 
-  test('is answered, and the viewer gets pictures and sound with headers of its own', async () => {
-    const client = await watching();
-    const response = await server.post('/live/whep', client.offer);
-    expect(response.status).toBe(201);
-    expect(response.headers.get('location')).toMatch(/^\/live\/whep\/[0-9a-f-]{36}$/);
-    expect(response.headers.get('etag')).toBeTruthy();
-    const answer = await response.text();
-    expect(answer.match(/^a=sendonly\r$/gm)).toHaveLength(2);
-    expect(answer).not.toMatch(/transport-cc|ccm fir/);
-    const got: { kind: string; sequence: number; timestamp: number; marker: boolean; size: number }[] = [];
-    client.pc.onTrack.subscribe((track) => {
-      track.onReceiveRtp.subscribe(({ header, payload }) => {
-        const { sequenceNumber: sequence, timestamp, marker } = header;
-        got.push({ kind: track.kind, sequence, timestamp, marker, size: payload.length });
+  test.each(['recvonly', 'sendrecv'] as const)(
+    'of %s is answered, and the viewer gets pictures and sound with headers of its own',
+    async (direction) => {
+      const client = await watching('H264', true, direction);
+      const response = await server.post('/live/whep', client.offer);
+      expect(response.status).toBe(201);
+      expect(response.headers.get('location')).toMatch(/^\/live\/whep\/[0-9a-f-]{36}$/);
+      expect(response.headers.get('etag')).toBeTruthy();
+      const answer = await response.text();
+      expect(answer.match(/^a=sendonly\r$/gm)).toHaveLength(2);
+      expect(answer).not.toMatch(/transport-cc|ccm fir/);
+      const got: { kind: string; sequence: number; timestamp: number; marker: boolean; size: number }[] = [];
+      client.pc.onTrack.subscribe((track) => {
+        track.onReceiveRtp.subscribe(({ header, payload }) => {
+          const { sequenceNumber: sequence, timestamp, marker } = header;
+          got.push({ kind: track.kind, sequence, timestamp, marker, size: payload.length });
+        });
       });
-    });
-    const [viewer] = stream.viewers;
-    expect(viewer!.backlog).toBe(Number.POSITIVE_INFINITY);
-    await client.accept(answer);
-    await client.connected();
-    await until(() => viewer!.backlog === 0);
-    viewer!.picture(picture(1_000_000));
-    viewer!.sound({ data: Uint8Array.of(0xfc, 1), timestamp: 1_000_000, duration: 20_000 });
-    viewer!.picture(picture(1_040_000));
-    // Four milliseconds late by its time, right behind in its numbers.
-    viewer!.sound({ data: Uint8Array.of(0xfc, 2), timestamp: 1_024_000, duration: 20_000 });
-    await until(() => got.length === 6);
-    const pictures = got.filter(({ kind }) => kind === 'video');
-    const sounds = got.filter(({ kind }) => kind === 'audio');
-    expect(pictures.map(({ size }) => size)).toEqual([1000, 500, 1000, 500]);
-    expect(pictures.map(({ marker }) => marker)).toEqual([false, true, false, true]);
-    expect(pictures.map(({ sequence }) => (sequence - pictures[0]!.sequence) & 0xffff)).toEqual([0, 1, 2, 3]);
-    expect(pictures.map(({ timestamp }) => timestamp - pictures[0]!.timestamp)).toEqual([0, 0, 3600, 3600]);
-    expect(sounds[1]!.timestamp - sounds[0]!.timestamp).toBe(960);
-  });
+      const [viewer] = stream.viewers;
+      expect(viewer!.backlog).toBe(Number.POSITIVE_INFINITY);
+      await client.accept(answer);
+      await client.connected();
+      await until(() => viewer!.backlog === 0);
+      viewer!.picture(picture(1_000_000));
+      viewer!.sound({ data: Uint8Array.of(0xfc, 1), timestamp: 1_000_000, duration: 20_000 });
+      viewer!.picture(picture(1_040_000));
+      // Four milliseconds late by its time, right behind in its numbers.
+      viewer!.sound({ data: Uint8Array.of(0xfc, 2), timestamp: 1_024_000, duration: 20_000 });
+      await until(() => got.length === 6);
+      const pictures = got.filter(({ kind }) => kind === 'video');
+      const sounds = got.filter(({ kind }) => kind === 'audio');
+      expect(pictures.map(({ size }) => size)).toEqual([1000, 500, 1000, 500]);
+      expect(pictures.map(({ marker }) => marker)).toEqual([false, true, false, true]);
+      expect(pictures.map(({ sequence }) => (sequence - pictures[0]!.sequence) & 0xffff)).toEqual([
+        0, 1, 2, 3,
+      ]);
+      expect(pictures.map(({ timestamp }) => timestamp - pictures[0]!.timestamp)).toEqual([0, 0, 3600, 3600]);
+      expect(sounds[1]!.timestamp - sounds[0]!.timestamp).toBe(960);
+    },
+  );
 
   test('lets the viewer ask for key pictures', async () => {
     const client = await watching('VP8');

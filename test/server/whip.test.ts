@@ -21,8 +21,12 @@ afterEach(async () => {
   expect(server.peers.size).toBe(0);
 });
 
-async function publishing(codec: 'VP8' | 'H264' = 'VP8', sound = true): Promise<Client> {
-  const client = await openClient({ direction: 'sendonly', codec, sound });
+async function publishing(
+  codec: 'VP8' | 'H264' = 'VP8',
+  sound = true,
+  direction: 'sendonly' | 'sendrecv' = 'sendonly',
+): Promise<Client> {
+  const client = await openClient({ direction, codec, sound });
   clients.push(client);
   return client;
 }
@@ -64,18 +68,23 @@ describe('POST of an offer', () => {
     }
   });
 
-  test('hands on what the publisher sends, and asks it for a key picture', async () => {
-    const client = await publishing();
-    let asked = 0;
-    client.video.sender.onPictureLossIndication.subscribe(() => asked++);
-    const response = await server.post('/live/whip', client.offer);
-    await client.accept(await response.text());
-    await client.connected();
-    const [source] = server.streams.get('live')!.publishers;
-    await client.send(Uint8Array.of(0x10, 1, 2, 3), 0);
-    await until(() => asked > 0);
-    expect(source!.info).toMatchObject({ kind: 'whip', codec: 'vp8', sound: 'opus 48 kHz' });
-  });
+  test.each(['sendonly', 'sendrecv'] as const)(
+    'hands on what a publisher sends that offers %s, and asks it for a key picture',
+    async (direction) => {
+      const client = await publishing('VP8', true, direction);
+      let asked = 0;
+      client.video.sender.onPictureLossIndication.subscribe(() => asked++);
+      const response = await server.post('/live/whip', client.offer);
+      const answer = await response.text();
+      expect(answer.match(/^a=recvonly\r$/gm)).toHaveLength(2);
+      await client.accept(answer);
+      await client.connected();
+      const [source] = server.streams.get('live')!.publishers;
+      await client.send(Uint8Array.of(0x10, 1, 2, 3), 0);
+      await until(() => asked > 0);
+      expect(source!.info).toMatchObject({ kind: 'whip', codec: 'vp8', sound: 'opus 48 kHz' });
+    },
+  );
 
   test('of a second publisher is 409, and the first goes on', async () => {
     const [first, second] = [await publishing(), await publishing()];
