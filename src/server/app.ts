@@ -52,6 +52,7 @@ function controlRoute(app: App, { control, auth, settings, about }: Parts): void
     c.env.incoming.socket.once('close', () => hold[Symbol.dispose]());
     const context = {
       ...{ stream: c.req.param('stream')!, version: about.version, role: c.get('role') },
+      shown: c.req.header('authorization') !== undefined,
       checkToken: (token: string) => {
         const role = auth.try(token, address);
         if (role === 'none') throw new Denied('The token is wrong.');

@@ -91,12 +91,14 @@ export class Auth {
 
   /**
    * What a request may do by its `Authorization`; without one, by the cookie of a browser that has shown its token.
-   * A cookie counts for reading alone, since other pages can make a browser send it.
+   * A cookie counts for reading alone, since other pages can make a browser send it: also where it opens a WebSocket,
+   * which is a GET and then takes more than that.
    * @throws Denied for a wrong token, after a while; TooMany.
    */
   async check(request: Request, address: string): Promise<Role> {
     const header = request.headers.get('authorization');
-    if (header === null || this.open) {
+    if (this.open) return this.anonymous;
+    if (header === null) {
       const reads = request.method === 'GET' || request.method === 'HEAD';
       return (reads && this.#cookie(request)) || this.anonymous;
     }
@@ -119,7 +121,8 @@ export class Auth {
   #cookie(request: Request): Role | undefined {
     const [, id] =
       /(?:^|;\s*)livebrush=([A-Za-z0-9_-]{32})(?:;|$)/.exec(request.headers.get('cookie') ?? '') ?? [];
-    return id === undefined ? undefined : this.#known.get(id);
+    const role = id === undefined ? undefined : this.#known.get(id);
+    return role === 'admin' && request.headers.has('upgrade') ? 'read' : role;
   }
 
   async #holdBack(address: string): Promise<void> {

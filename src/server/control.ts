@@ -21,6 +21,8 @@ export interface ControlContext {
   readonly version: string;
   /** What the handshake allows: `none` where a token has to follow. */
   readonly role: Role;
+  /** Whether the handshake had a token, so that none has to follow. */
+  readonly shown: boolean;
   /** What a token allows. @throws Denied */
   checkToken(token: string): Role | Promise<Role>;
 }
@@ -69,7 +71,13 @@ class Control {
     socket.on('message', (data, binary) => this.#take(binary ? undefined : String(data)));
     socket.on('error', (error) => log.debug({ err: error }, 'a control socket broke'));
     socket.on('close', () => this.#end());
-    if (this.#role !== 'none') this.#greet();
+    if (this.#role !== 'none' && !this.#mayRise) this.#greet();
+  }
+
+  /** Whether who may only read has no stream to read from yet, and may send the token of someone who may begin it. */
+  get #mayRise(): boolean {
+    const { role, shown, sessions, stream } = this.context;
+    return role === 'read' && !shown && sessions.find(stream) === undefined;
   }
 
   #take(text: string | undefined): void {
@@ -232,8 +240,10 @@ class Control {
 
   #impatient(): void {
     if (this.#session) return;
-    this.#refuse('denied', 'No token came.');
-    this.socket.close(CLOSED.denied, 'no token');
+    if (this.#role === 'none') {
+      this.#refuse('denied', 'No token came.');
+      this.socket.close(CLOSED.denied, 'no token');
+    } else this.#greet();
   }
 
   /** The stream is over: removed, if the server goes on. */

@@ -61,8 +61,10 @@ export type OpenControl = (
   context: {
     readonly stream: string;
     readonly version: string;
-    /** By the token of the handshake, or what needs none. */
+    /** By the token of the handshake or a cookie, or what needs none. */
     readonly role: Role;
+    /** Whether the handshake had a token, so that none has to follow. */
+    readonly shown: boolean;
     /** What a token of an `auth` message allows. @throws Denied, TooMany after too many wrong ones. */
     checkToken(token: string): Role;
   },

@@ -81,6 +81,22 @@ describe('tokens', () => {
     expect(made({ listen: { hosts: ['paint.example'] } })).toEqual({ open: false, made: true });
   });
 
+  it.each([
+    ['admin', { GET: 'admin', POST: 'none', upgrade: 'read' }],
+    ['read', { GET: 'read', POST: 'none', upgrade: 'read' }],
+    ['publish', { GET: 'publish', POST: 'none', upgrade: 'publish' }],
+  ] as const)('become cookies that count for reading alone, on WebSockets too: %s', async (role, wanted) => {
+    const auth = open();
+    const cookie = auth.remember(role).split(';')[0]!;
+    const check = (method: string, headers = {}) =>
+      auth.check(new Request('http://localhost/', { method, headers: { cookie, ...headers } }), '1.2.3.4');
+    expect({
+      GET: await check('GET'),
+      POST: await check('POST'),
+      upgrade: await check('GET', { upgrade: 'websocket' }),
+    }).toEqual(wanted);
+  });
+
   it('that are made are long and all different', () => {
     const some = Array.from({ length: 50 }, newToken);
     expect(new Set(some).size).toBe(50);

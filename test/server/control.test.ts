@@ -12,19 +12,21 @@ import { FakeSource, FakeViewer, parts, until } from './doubles.js';
 let server: WebSocketServer;
 let sessions: Sessions;
 let role: Role;
+let shown: boolean;
 
 beforeEach(async () => {
   const made = parts();
   await made.ready();
   sessions = new Sessions(made.parts, { streams: 8, viewers: 100 });
   role = 'admin';
+  shown = false;
   server = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload: 65_536, perMessageDeflate: false });
   const checkToken: ControlContext['checkToken'] = (token) => {
     if (token !== 'right' && token !== 'reader') throw new Denied('The token is wrong.');
     return token === 'right' ? 'admin' : 'read';
   };
   server.on('connection', (socket) =>
-    openControl(socket, { sessions, stream: 'stage', role, version: '1.2.3', checkToken }),
+    openControl(socket, { sessions, stream: 'stage', role, shown, version: '1.2.3', checkToken }),
   );
   await once(server, 'listening');
 });
@@ -224,13 +226,37 @@ describe('the control socket', () => {
     expect(right.of('hello')[0]?.role).toBe('admin');
   });
 
-  it('does not begin a stream for a reader', async () => {
+  it('raises who may only read by a token, and begins the stream then', async () => {
     role = 'read';
-    const { closed, of } = await connect();
-    await until(() => closed() !== undefined, 'the close');
-    expect(of('error')[0]).toMatchObject({ code: 'not-found' });
-    expect(sessions.find('stage')).toBeUndefined();
+    const early = await connect();
+    early.say({ type: 'auth', token: 'right' });
+    await until(() => early.of('hello').length === 1, 'the greeting');
+    expect(early.of('hello')[0]?.role).toBe('admin');
+    expect(early.of('error')).toEqual([]);
+    const late = await connect();
+    await until(() => late.of('hello').length === 1, 'the greeting');
+    late.say({ type: 'change', id: 'no', strength: 0 });
+    late.say({ type: 'auth', token: 'right' });
+    late.say({ type: 'change', id: 'yes', strength: 0 });
+    await until(() => late.of('accepted').length === 1, 'the acceptance');
+    expect(late.of('hello').map((hello) => hello.role)).toEqual(['read', 'admin']);
+    expect(late.of('error')).toMatchObject([{ id: 'no', code: 'denied' }]);
+    expect(late.of('accepted')[0]?.id).toBe('yes');
   });
+
+  it.each([true, false])(
+    'does not begin a stream for a reader, whose token came before: %s',
+    async (before) => {
+      role = 'read';
+      shown = before;
+      const began = performance.now();
+      const { closed, of } = await connect();
+      await until(() => closed() !== undefined, 'the close');
+      expect(performance.now() - began > 4000).toBe(!before);
+      expect(of('error')[0]).toMatchObject({ code: 'not-found' });
+      expect(sessions.find('stage')).toBeUndefined();
+    },
+  );
 
   it('leaves nothing behind when clients vanish', async () => {
     const session = sessions.open('stage');

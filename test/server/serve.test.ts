@@ -151,6 +151,18 @@ describe('control sockets', () => {
     expect(() => seen[0]!.checkToken('wrong-token')).toThrow('The token is wrong.');
   });
 
+  it('take the cookie of an admin for reading alone, until a token follows', async () => {
+    const seen: Parameters<OpenControl>[1][] = [];
+    const { served, parts } = await start({
+      closed: true,
+      over: { control: (_, context) => void seen.push(context) },
+    });
+    const cookie = parts.auth.remember('admin').split(';')[0]!;
+    expect(await opened(socketTo(served, { cookie }))).toBe(101);
+    expect(seen).toMatchObject([{ role: 'read', shown: false }]);
+    expect(seen[0]!.checkToken(tokens.admin)).toBe('admin');
+  });
+
   it('are few for each address, and free their place when they close', async () => {
     const { served, parts } = await start({
       over: { control: () => {} },

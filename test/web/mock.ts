@@ -118,6 +118,8 @@ export class Mock {
   };
   /** The token that is asked for; none when empty. */
   token = '';
+  /** Whether control sockets may only watch. */
+  watchOnly = false;
 
   constructor() {
     this.#sockets.on('connection', (socket) => this.#greet(socket));
@@ -189,7 +191,8 @@ export class Mock {
 
   #greet(socket: WebSocket): void {
     const send = (message: ServerMessage) => socket.send(JSON.stringify(message));
-    send({ type: 'hello', version: info.version, role: 'admin', stream: this.#stream() });
+    const role = this.watchOnly ? 'read' : 'admin';
+    send({ type: 'hello', version: info.version, role, stream: this.#stream() });
     const timer = setInterval(() => send(this.#stats()), 250);
     socket.on('close', () => clearInterval(timer));
     socket.on('message', (data) => {
@@ -197,6 +200,10 @@ export class Mock {
       this.heard.push(message);
       if (message.type !== 'change') return;
       const id = message.id ?? 'none';
+      if (this.watchOnly) {
+        send({ type: 'error', id, code: 'denied', message: 'Changing a look needs an admin token.' });
+        return;
+      }
       const mix = typeof message.style === 'string' ? [{ style: message.style, weight: 1 }] : message.style;
       this.#look = {
         ...this.#look,

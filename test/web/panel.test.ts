@@ -256,6 +256,18 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     }
   });
 
+  it('asks for a token when a change needs one and it has none', async () => {
+    mock.watchOnly = true;
+    try {
+      const page = await open(1440);
+      await page.locator('.style-card').nth(1).click();
+      await page.getByRole('dialog', { name: 'Token' }).waitFor();
+      await page.context().close();
+    } finally {
+      mock.watchOnly = false;
+    }
+  });
+
   it('shows a stream alone on its watch page, in the look that is asked for', async () => {
     faults.length = 0;
     const page = await open(1440, 'en-US', '/watch/main?style=udnie&strength=0.5');

@@ -168,6 +168,8 @@ function take(message: ServerMessage): void {
     case 'error': {
       looks.refused(message.id);
       if (message.code === 'denied' && !message.id) return;
+      // A browser that is known by its cookie alone may only watch.
+      if (message.code === 'denied' && !token()) state.dialog.value = 'token';
       const { text, hint } = wordsOf(new Problem(message.code, message.message, message.hint));
       say('error', text, hint);
       return;
