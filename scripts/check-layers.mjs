@@ -31,7 +31,6 @@ const doors = {
   hono: /^server\//,
   '@hono/': /^server\//,
   ws: /^server\//,
-  'node-osc': /^server\/osc/,
   'prom-client': /^server\/metrics/,
   yaml: /^config|^server\//,
   commander: /^(main$|commands\/)/,

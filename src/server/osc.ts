@@ -1,9 +1,9 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { Server } from 'node-osc';
 import { z } from 'zod';
 import { BadInput, CannotWrite, codeOf, LivebrushError, Usage } from '../errors.js';
 import { log } from '../log.js';
+import { type OscMessage, readPacket } from './osc-packet.js';
 import { type ChangeInput, change } from './protocol.js';
 import type { Sessions } from './sessions.js';
 
@@ -93,24 +93,24 @@ export function readOsc([address, ...values]: readonly Value[]): {
   throw new BadInput(`OSC: ${known.name} takes ${known.takes}: ${z.prettifyError(read.error).slice(0, 200)}`);
 }
 
-/** node-osc shares its port with whoever else asks to share it: two servers would each hear half of the messages. */
-async function assertFree(host: string, port: number): Promise<void> {
-  const probe = createSocket('udp4');
+/** @throws CannotWrite when the port is taken. */
+async function bound(host: string, port: number): Promise<Socket> {
+  const socket = createSocket('udp4');
   try {
-    probe.bind(port, host);
-    await once(probe, 'listening');
+    socket.bind(port, host);
+    await once(socket, 'listening');
+    return socket;
   } catch (cause) {
+    socket.close();
     throw new CannotWrite(`OSC cannot listen on ${host}:${port} (${codeOf(cause) ?? String(cause)}).`, {
       cause,
       hint: 'Choose another osc.port.',
     });
-  } finally {
-    await new Promise<void>((resolve) => probe.close(() => resolve()));
   }
 }
 
-/** Messages a second that are listened to. */
-const MOST = 500;
+/** Messages a second that are listened to, and of one packet. */
+const [MOST, MOST_TOGETHER] = [500, 100];
 
 /**
  * Takes changes of streams' looks over UDP. Nobody is answered: what is wrong is in the log.
@@ -120,34 +120,40 @@ export async function openOsc(
   { host, port }: { readonly host: string; readonly port: number },
   sessions: Pick<Sessions, 'get'>,
 ): Promise<AsyncDisposable & { readonly port: number }> {
-  await assertFree(host, port);
-  const server = new Server(port, host);
+  const socket = await bound(host, port);
   let count = 0;
   const quota = setInterval(() => {
     count = 0;
   }, 1000).unref();
-  const take = async (message: readonly Value[]) => {
-    if (++count > MOST) return;
+  const tell = (error: unknown) => {
+    if (error instanceof LivebrushError) log.info(error.message);
+    else log.error({ err: error }, 'an OSC message failed');
+  };
+  const take = async (message: OscMessage) => {
     try {
       const { stream, change: wanted } = readOsc(message);
       await sessions.get(stream).change(wanted);
     } catch (error) {
-      if (error instanceof LivebrushError) log.info(error.message);
-      else log.error({ err: error }, 'an OSC message failed');
+      tell(error);
     }
   };
-  server.on('message', (message: Value[]) => void take(message));
-  server.on('bundle', (bundle: { elements?: readonly unknown[] }) => {
-    for (const element of (bundle.elements ?? []).slice(0, 100))
-      if (Array.isArray(element)) void take(element);
+  socket.on('message', (packet) => {
+    if (count >= MOST) return;
+    try {
+      for (const message of readPacket(packet).slice(0, MOST_TOGETHER))
+        if (++count <= MOST) void take(message);
+    } catch (error) {
+      // Counts as well: what is none of OSC shall not fill the log.
+      count++;
+      tell(error);
+    }
   });
-  await once(server, 'listening');
-  server.on('error', (error) => log.debug({ err: error }, 'an OSC packet is none'));
+  socket.on('error', (error) => log.debug({ err: error }, 'the OSC socket has an error'));
   return {
-    port: server._sock.address().port,
+    port: socket.address().port,
     async [Symbol.asyncDispose]() {
       clearInterval(quota);
-      await server.close();
+      await new Promise<void>((resolve) => socket.close(() => resolve()));
     },
   };
 }

@@ -5,6 +5,7 @@ import { BadInput, CannotWrite, Usage } from '../../src/errors.js';
 import { addresses, openOsc, readOsc } from '../../src/server/osc.js';
 import { Sessions } from '../../src/server/sessions.js';
 import { parts, until } from './doubles.js';
+import { bundled, double, float, long, packed } from './osc-doubles.js';
 
 describe('OSC messages', () => {
   it('become changes of a stream', () => {
@@ -61,6 +62,23 @@ describe('the OSC port', () => {
     await client.send(new Bundle(['/livebrush/live/strength', 0.25]));
     await until(() => session.look.strength === 0.25 && session.look.mix[0]?.style === 'p40', 'the change');
     await client.close();
+  });
+
+  it('takes doubles, long numbers and bundles in bundles, as some senders write them', async () => {
+    const session = sessions.open('live');
+    await using osc = await openOsc({ host: '127.0.0.1', port: 0 }, sessions);
+    const socket = createSocket('udp4');
+    const send = (packet: Buffer) =>
+      new Promise<void>((resolve) => socket.send(packet, osc.port, '127.0.0.1', () => resolve()));
+    await send(packed('/livebrush/live/color', 'd', double(0.75)));
+    await send(packed('/livebrush/live/steady', 'h', long(1)));
+    await send(bundled(bundled(packed('/livebrush/live/strength', 'f', float(0.25)))));
+    const wanted = { keepColor: 0.75, steady: 1, strength: 0.25 };
+    await until(
+      () => Object.entries(wanted).every(([name, value]) => session.look[name as 'steady'] === value),
+      'it',
+    );
+    socket.close();
   });
 
   it('says when its port is taken', async () => {
