@@ -61,8 +61,8 @@ export function readCues(text: string, what = 'The cue list'): Cue[] {
 const partsOf = (style: NonNullable<Cue['style']>) =>
   typeof style === 'string' ? [{ style, weight: 1 }] : style;
 
-/** Every style that a cue list names, once. */
-export function stylesOf(cues: readonly Cue[]): string[] {
+/** Every style that cues name, once. */
+export function stylesOf(cues: readonly Pick<Cue, 'style'>[]): string[] {
   return [...new Set(cues.flatMap(({ style }) => (style ? partsOf(style).map((part) => part.style) : [])))];
 }
 

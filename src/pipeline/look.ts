@@ -54,6 +54,12 @@ export class Mixer {
     return weights;
   }
 
+  /** A style is gone: mixes with it are let go of. */
+  forget(name: string): void {
+    for (const key of this.#kept.keys())
+      if ((JSON.parse(key) as [string, number][]).some(([style]) => style === name)) this.#kept.delete(key);
+  }
+
   look({ mix, ...rest }: Mood): Look {
     return { weights: this.weights(mix), ...rest };
   }

@@ -1,4 +1,4 @@
-import { beginCue, type Cue, type CueChange, type CueState, moodAt, openCues } from './cues.js';
+import { beginCue, type Cue, type CueChange, type CueState, moodAt, openCues, stylesOf } from './cues.js';
 import type { Mix, Mood } from './look.js';
 
 /** A change of the look that waits for its frame. */
@@ -78,6 +78,17 @@ export class Performance {
   /** What holds once every fade under way is over. */
   get mood(): Mood {
     return moodAt(this.#state, Number.POSITIVE_INFINITY);
+  }
+
+  /** Styles of how it looks, and of changes that wait, by name. */
+  get styles(): string[] {
+    const { from, to } = this.#state.mix;
+    const changes = this.#planned.flatMap(({ change }) => change ?? []);
+    const cycles = [this.#cycle, ...this.#planned.map(({ cycle }) => cycle)];
+    return [
+      ...[...from.keys(), ...to.keys(), ...stylesOf(changes)],
+      ...cycles.flatMap((cycle) => cycle?.styles ?? []),
+    ];
   }
 
   /** Whether there is room for one more change. */

@@ -32,6 +32,10 @@ const MAIN = 'main';
 export class Branches implements AsyncDisposable {
   readonly #options: BranchesOptions;
   readonly #branches = new Map<string, Branch>();
+  /** Styles of viewers' own looks, by the keys of their branches. */
+  readonly #styles = new Map<string, readonly string[]>();
+  /** Styles that are being made ready, for each who waits. */
+  readonly #awaited = new Set<readonly string[]>();
   /** Counts of the stream's own look, of branches that are over. */
   readonly #past = { in: 0, painted: 0, onTime: 0, unsent: 0, busy: 0, late: 0 };
   #closing: NodeJS.Timeout | undefined;
@@ -90,7 +94,8 @@ export class Branches implements AsyncDisposable {
       ...(own.strength === undefined ? {} : { strength: own.strength }),
       ...(own.keepColor === undefined ? {} : { keepColor: own.keepColor }),
     };
-    await this.ready([...mood.mix.keys()]);
+    const styles = [...mood.mix.keys()];
+    using _ready = await this.ready(styles);
     const key = JSON.stringify({ ...mood, mix: [...mood.mix].sort() });
     const known = this.#branches.get(key);
     if (known) return known;
@@ -99,14 +104,33 @@ export class Branches implements AsyncDisposable {
         hint: 'Watch it without a look of your own.',
         retryAfterS: 10,
       });
-    return this.#grow(key, { moodOf: () => mood });
+    const branch = this.#grow(key, { moodOf: () => mood });
+    this.#styles.set(key, styles);
+    return branch;
   }
 
-  /** Readies styles for every model; a lighter one may lack some, and is not used for those. @throws NotFound */
-  async ready(names: readonly string[]): Promise<void> {
+  /** Styles of viewers' own looks, and those that `ready` was asked for and that no look names yet. */
+  get styles(): string[] {
+    return [...this.#styles.values(), ...this.#awaited].flat();
+  }
+
+  /**
+   * Readies styles for every model; a lighter one may lack some, and is not used for those.
+   * @returns what holds them until a look names them. @throws NotFound
+   */
+  async ready(names: readonly string[]): Promise<Disposable> {
     const [first, ...lighter] = this.#options.parts.tiers;
-    await first.palette.ready(names);
-    await Promise.allSettled(lighter.map(({ palette }) => palette.ready(names)));
+    const hold = [...names];
+    this.#awaited.add(hold);
+    const letGo = () => void this.#awaited.delete(hold);
+    try {
+      await first.palette.ready(hold);
+      await Promise.allSettled(lighter.map(({ palette }) => palette.ready(hold)));
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+    return { [Symbol.dispose]: letGo };
   }
 
   /** Ends branches that nobody needs, once they were not needed for a while. */
@@ -129,6 +153,7 @@ export class Branches implements AsyncDisposable {
     for (const [key, branch] of this.#branches) {
       if (branch.encoders.viewers > 0 || (key === MAIN && this.#options.keepMain())) continue;
       this.#branches.delete(key);
+      this.#styles.delete(key);
       if (key === MAIN) this.#remember(branch);
       await branch[Symbol.asyncDispose]();
     }

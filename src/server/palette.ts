@@ -5,12 +5,16 @@ import { type Look, Mixer, type Mood } from '../pipeline/look.js';
 /** Between two mixes of a fade, in milliseconds. */
 const STEP_MS = 80;
 
+/** Styles that stay ready although no look names them, so that going back to one is at once. */
+const KEPT = 32;
+
 /** Readies a style's weights: `Gallery.resolve`. */
 export type Resolve = (name: string) => Promise<Weights>;
 
 /** The styles that streams paint with, each made ready once. */
 export class Palette {
   readonly #resolve: Resolve;
+  /** Those used last at the end. */
   readonly #weights = new Map<string, Weights>();
   readonly #pending = new Map<string, Promise<Weights>>();
   /** Styles that changed since they were made ready. */
@@ -23,12 +27,29 @@ export class Palette {
 
   /** Makes styles ready, so that `look` can mix them at once. @throws NotFound with the names there are. */
   async ready(names: Iterable<string>): Promise<void> {
-    for (const name of names) if (!this.#weights.has(name) || this.#stale.has(name)) await this.#make(name);
+    for (const name of names) {
+      if (!this.#weights.has(name) || this.#stale.has(name)) await this.#make(name);
+      this.#touch(name);
+    }
+  }
+
+  /** Lets go of styles that no look names: of those that changed, and of all but the last ones that were used. */
+  tidy(named: ReadonlySet<string>): void {
+    for (const name of named) this.#touch(name);
+    const free = [...this.#weights.keys()].filter((name) => !named.has(name));
+    const stale = free.filter((name) => this.#stale.has(name));
+    const fresh = free.filter((name) => !this.#stale.has(name));
+    for (const name of [...stale, ...fresh.slice(0, -KEPT)]) this.#drop(name);
+  }
+
+  /** How many styles are ready. */
+  get size(): number {
+    return this.#weights.size;
   }
 
   /** A style was replaced or removed: who paints with it goes on as before, who asks for it anew gets it anew. */
   forget(name: string): void {
-    this.#stale.add(name);
+    if (this.#weights.has(name) || this.#pending.has(name)) this.#stale.add(name);
   }
 
   /** A style is painted in another way: for who paints with it, it becomes so within `fadeMs`. @throws as `ready` */
@@ -68,6 +89,19 @@ export class Palette {
   /** A mood in numbers; its styles were made ready. */
   look(mood: Mood): Look {
     return this.#mixer.look(mood);
+  }
+
+  #touch(name: string): void {
+    const weights = this.#weights.get(name);
+    if (!weights) return;
+    this.#weights.delete(name);
+    this.#weights.set(name, weights);
+  }
+
+  #drop(name: string): void {
+    this.#weights.delete(name);
+    this.#stale.delete(name);
+    this.#mixer.forget(name);
   }
 
   async #make(name: string): Promise<void> {

@@ -43,6 +43,8 @@ export interface SessionParts {
   readonly folders: { readonly recordings: string; readonly hls: string };
   /** @throws Overloaded when one more viewer would be too many. */
   readonly admitViewer?: () => void;
+  /** Told when other styles than before are asked for. */
+  readonly onStyles?: () => void;
   /** Different looks that one stream may be painted in at once. */
   readonly maxLooks: number;
   /** How old a frame may be when its turn to be painted comes, in milliseconds, until a stream is set otherwise. */
@@ -141,6 +143,7 @@ export class Session implements AsyncDisposable {
   async watch(codec: LiveCodec, viewer: Viewer, own?: OwnLook): Promise<Disposable> {
     this.#parts.admitViewer?.();
     const { encoders } = own ? await this.#branches.own(own) : this.#branches.main();
+    if (own) this.#parts.onStyles?.();
     const shared = encoders.share(codec, () => new WebrtcSink({ codec, bitrate: this.#parts.bitrate }));
     const seat = shared.sink.join(viewer);
     this.#changed();
@@ -158,7 +161,8 @@ export class Session implements AsyncDisposable {
   async change(change: Change, id: string = randomUUID()): Promise<string> {
     const { cycle, atFrame, atTimestamp, ...rest } = change;
     const { style, strength, keepColor, steady, show } = rest;
-    await this.#branches.ready([...namesOf(style), ...(cycle?.styles ?? [])]);
+    const styles = [...namesOf(style), ...(cycle?.styles ?? [])];
+    using _ready = await this.#branches.ready(styles);
     if (this.#performance.full) throw new Overloaded('Too many changes wait for their frame.');
     const plain = [style, strength, keepColor, steady, show].some((it) => it !== undefined);
     this.#performance.plan({
@@ -168,7 +172,13 @@ export class Session implements AsyncDisposable {
       ...(atFrame === undefined ? {} : { atFrame }),
       ...(atTimestamp === undefined ? {} : { atTimestamp }),
     });
+    if (styles.length > 0) this.#parts.onStyles?.();
     return id;
+  }
+
+  /** Styles of its looks, those to come among them, by name. */
+  get styles(): string[] {
+    return [...this.#performance.styles, ...this.#branches.styles];
   }
 
   /** Takes back a change that has not taken effect. @returns whether there was one. */

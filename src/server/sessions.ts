@@ -27,7 +27,7 @@ export class Sessions implements AsyncDisposable {
   #closed = false;
 
   constructor(parts: SessionParts, limits: SessionLimits) {
-    this.#parts = { ...parts, admitViewer: () => this.admitViewer() };
+    this.#parts = { ...parts, admitViewer: () => this.admitViewer(), onStyles: () => this.#tidy() };
     this.#limits = limits;
   }
 
@@ -104,9 +104,17 @@ export class Sessions implements AsyncDisposable {
     await session[Symbol.asyncDispose]();
   }
 
+  /** Lets go of the weights of styles that no stream's looks name. */
+  #tidy(): void {
+    const { branch, opening } = this.#parts;
+    const named = new Set([...opening.mix.keys(), ...this.list().flatMap(({ styles }) => styles)]);
+    for (const { palette } of branch.tiers) palette.tidy(named);
+  }
+
   /** A style was added, replaced or removed: everyone hears of it. */
   restyle(name: string): void {
     for (const { palette } of this.#parts.branch.tiers) palette.forget(name);
+    this.#tidy();
     for (const session of this.#sessions.values()) session.restyled();
   }
 

@@ -69,6 +69,25 @@ describe('a performance', () => {
     expect(applied.map(({ id }) => id)).toEqual(['c', 's', 'e']);
   });
 
+  it('names the styles of how it looks and of what waits', () => {
+    const { performance, play } = perform();
+    const styles = () => [...new Set(performance.styles)].sort().join('');
+    performance.plan({ id: 'x', ...to('b', 80) });
+    performance.plan({ id: 'y', atFrame: 8, change: { strength: 0, fadeMs: 0 } });
+    performance.plan({ id: 'z', atFrame: 9, cycle: { styles: ['c', 'd'], everyFrames: 1 } });
+    expect(styles()).toBe('abcd');
+    play(2);
+    expect(styles()).toBe('abcd');
+    performance.plan({ id: 'e', ...to('e') });
+    performance.cancel('z');
+    play(1);
+    expect(styles()).toContain('e');
+    expect(styles()).not.toMatch(/[acd]/);
+    performance.plan({ id: 'c', cycle: { styles: ['f', 'g'], everyFrames: 5 } });
+    play(2);
+    expect(styles()).toMatch(/fg/);
+  });
+
   it('applies what is due on one frame in the order it was asked for', () => {
     const { performance, applied, play } = perform();
     for (const style of 'bcd') performance.plan({ id: style, ...to(style) });

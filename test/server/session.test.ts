@@ -379,6 +379,32 @@ describe('the sessions', () => {
     expect(sessions.list().map(({ name }) => name)).toEqual(['stage', 'd']);
   });
 
+  it('hold the weights of styles that looks name, at once or later, and of few others', async () => {
+    const { parts: made, ready } = parts();
+    await ready();
+    const { palette } = made.branch.tiers[0];
+    await using sessions = new Sessions(made, { streams: 2, viewers: 2 });
+    const stage = sessions.open('stage');
+    using _seat = await stage.watch('h264', new FakeViewer(), { mix: [{ style: 'p100', weight: 1 }] });
+    await stage.change({ style: 'p101', fadeMs: 0, atFrame: 1e6 });
+    await stage.change({ cycle: { styles: ['p102', 'p103'], everyFrames: 1 }, fadeMs: 0, atFrame: 1e6 });
+    const other = sessions.open('other');
+    other.publish(new FakeSource());
+    for (let i = 200; i < 300; i++) await other.change({ style: `p${i}`, fadeMs: 0, atFrame: 1e6 }, `c${i}`);
+    expect(palette.size).toBe(105);
+    for (let i = 200; i < 300; i++) other.cancel(`c${i}`);
+    await other.change({ style: 'p300', fadeMs: 0 });
+    const has = (style: string) => palette.has({ ...made.opening, mix: new Map([[style, 1]]) });
+    expect(['p10', 'p100', 'p101', 'p102', 'p103', 'p300', 'p299'].filter((style) => !has(style))).toEqual(
+      [],
+    );
+    expect(palette.size).toBe(6 + 32);
+    sessions.restyle('p299');
+    expect(has('p299')).toBe(false);
+    sessions.restyle('p101');
+    expect(has('p101')).toBe(true);
+  });
+
   it('fade to what a style was tuned to, and say so; styles that nobody has used stay unmade', async () => {
     let brighter = 10;
     const made: string[] = [];
