@@ -1,4 +1,6 @@
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import { type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { BadInput, CannotWrite, codeOf, type LivebrushError, NotFound } from '../errors.js';
 
 /** Bytes in words: `20 MB`, `512 bytes`. Decimal units. */
@@ -71,6 +73,8 @@ export function writeFailure(path: string, cause: unknown): CannotWrite {
     EROFS: [`${path} cannot be written: the disk is read-only.`],
     ENOSPC: [`${path} cannot be written: the disk is full.`, 'Free some space and try again.'],
     EDQUOT: [`${path} cannot be written: the disk quota is used up.`, 'Free some space and try again.'],
+    EFBIG: [`${path} cannot be written: it grew larger than the system allows.`],
+    EIO: [`${path} cannot be written: the disk reports an error.`],
     ENAMETOOLONG: [`${path} cannot be written: its name is too long.`],
   };
   const [message, hint] = sentences[code ?? ''] ?? [`${path} cannot be written (${code ?? String(cause)}).`];
@@ -78,7 +82,47 @@ export function writeFailure(path: string, cause: unknown): CannotWrite {
 }
 
 /**
- * Puts a whole file in place, or nothing: written under another name, then renamed.
+ * The file that `path` leads to through links, there or not.
+ * @throws CannotWrite when a link leads nowhere: what is meant to lie there cannot be told.
+ */
+export async function throughLinks(path: string): Promise<string> {
+  const found = await realpath(path).catch(() => undefined);
+  if (found !== undefined) return found;
+  const link = await lstat(path).catch(() => undefined);
+  if (link?.isSymbolicLink())
+    throw new CannotWrite(`${path} cannot be written: it is a link that leads nowhere.`, {
+      hint: 'Remove the link, or make what it leads to.',
+    });
+  return path;
+}
+
+/** How a file is written. */
+interface WriteOptions {
+  /** Waits until the bytes are on the disk; without it a power cut may lose them. */
+  readonly durable?: boolean;
+  /** What the new file replaces: it takes over permissions and owner. */
+  readonly replaced?: Stats;
+}
+
+/** Writes a new file. */
+export async function writeNew(
+  path: string,
+  bytes: Uint8Array | string,
+  { durable = true, replaced }: WriteOptions = {},
+): Promise<void> {
+  await using file = await open(path, 'wx');
+  // Not `write`, which on a disk that fills up writes a part and calls it done.
+  await file.writeFile(bytes);
+  if (replaced) {
+    // Where the file system or the user may not, the bytes count for more.
+    await file.chown(replaced.uid, replaced.gid).catch(() => undefined);
+    await file.chmod(replaced.mode & 0o7777).catch(() => undefined);
+  }
+  if (durable) await file.sync();
+}
+
+/**
+ * Puts a whole file in place, or nothing: written under another name, then renamed. Links are followed.
  * `durable` waits until the bytes are on the disk; without it a power cut may lose the file.
  * @throws CannotWrite
  */
@@ -87,14 +131,18 @@ export async function writeWhole(
   bytes: Uint8Array | string,
   { overwrite = true, durable = true }: { overwrite?: boolean; durable?: boolean } = {},
 ): Promise<void> {
-  const { default: writeAtomic } = await import('write-file-atomic');
+  const target = await throughLinks(path);
+  const passing = `${target}.${randomInt(2 ** 47)}`;
   try {
-    const there = await stat(path).catch(() => undefined);
+    const there = await stat(target).catch(() => undefined);
     if (there?.isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
+    if (there && !there.isFile()) throw new CannotWrite(`${path} cannot be written: it is no regular file.`);
     if (there && !overwrite) throw Object.assign(new Error(path), { code: 'EEXIST' });
-    await writeAtomic(path, typeof bytes === 'string' ? bytes : Buffer.from(bytes), { fsync: durable });
+    await writeNew(passing, bytes, { durable, ...(there ? { replaced: there } : {}) });
+    await rename(passing, target);
   } catch (cause) {
-    throw writeFailure(path, cause);
+    await rm(passing, { force: true }).catch(() => undefined);
+    throw cause instanceof CannotWrite ? cause : writeFailure(path, cause);
   }
 }
 

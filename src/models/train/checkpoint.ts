@@ -2,7 +2,7 @@ import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { log } from '../../log.js';
-import { readWhole, writeFailure } from '../files.js';
+import { readWhole, writeFailure, writeNew } from '../files.js';
 import { readWeights, type Weights, writeWeights } from '../weights.js';
 
 /** Where a training stands, numbers aside. */
@@ -36,16 +36,6 @@ const MARKER = 'complete';
 const KEPT = 2;
 const nameOf = (step: number) => `step-${String(step).padStart(8, '0')}`;
 
-async function writeSynced(path: string, data: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'w');
-  try {
-    await file.writeFile(data);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   try {
@@ -76,10 +66,12 @@ export async function saveCheckpoint(folder: string, { state, weights }: Checkpo
   const path = join(folder, nameOf(state.step));
   const passing = join(folder, `.${nameOf(state.step)}.${process.pid}`);
   try {
+    // A process of the same id may have left one: in a container every process may be the first.
+    await rm(passing, { recursive: true, force: true });
     await mkdir(passing, { recursive: true });
-    await writeSynced(join(passing, 'weights.safetensors'), writeWeights(weights, {}, 'F32'));
-    await writeSynced(join(passing, 'state.json'), `${JSON.stringify(state, undefined, 2)}\n`);
-    await writeSynced(join(passing, MARKER), '');
+    await writeNew(join(passing, 'weights.safetensors'), writeWeights(weights, {}, 'F32'));
+    await writeNew(join(passing, 'state.json'), `${JSON.stringify(state, undefined, 2)}\n`);
+    await writeNew(join(passing, MARKER), '');
     await syncFolder(passing);
     await rm(path, { recursive: true, force: true });
     await rename(passing, path);
