@@ -49,7 +49,10 @@ const SAME_PRESS_MS = 500;
 /** After its work the process ends by itself; should a native library keep it alive, this long. In ms. */
 const LINGER_MS = 3000;
 
-/** Aborts on the first interrupt, so that everything ends cleanly, and exits at once on the second. */
+/**
+ * Aborts on the first interrupt, so that everything ends cleanly, and ends the process on the second. An exit waits for
+ * the threads of native libraries, of which one may hang: from then on a signal does what it does by itself.
+ */
 function interruptible(): AbortSignal {
   const control = new AbortController();
   let first = 0;
@@ -57,9 +60,16 @@ function interruptible(): AbortSignal {
     if (!control.signal.aborted) {
       first = performance.now();
       control.abort(new Interrupted());
-    } else if (performance.now() - first > SAME_PRESS_MS) process.exit(INTERRUPTED);
+    } else if (performance.now() - first > SAME_PRESS_MS) {
+      process.once('exit', () => process.kill(process.pid, 'SIGINT'));
+      process.exit(INTERRUPTED);
+    }
   };
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, interrupt);
+  process.once('exit', () => {
+    for (const name of names) process.removeAllListeners(name);
+  });
   return control.signal;
 }
 

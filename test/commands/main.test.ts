@@ -1,5 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { livebrush, start, workshop } from './cli.js';
 
@@ -101,6 +104,27 @@ describe('livebrush', () => {
     expect(misused.code).toBe(2);
     expect(misused.json()).toMatchObject({ error: { name: 'Usage' } });
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'ends at the second interrupt, even when a thread of a native library hangs',
+    async () => {
+      const pipe = join(folder, 'nobody-writes');
+      execFileSync('mkfifo', [pipe]);
+      const preload = join(folder, 'hang.cjs');
+      writeFileSync(preload, `require('node:fs').open(${JSON.stringify(pipe)}, 'r', () => {});`);
+      const env = { NODE_OPTIONS: `--require ${preload}` };
+      const { process: child, ended } = start(['--version'], { env });
+      await once(child.stdout!, 'data');
+      for (let i = 0; i < 2; i++) {
+        await sleep(700);
+        child.kill('SIGTERM');
+      }
+      // As a shell sees it: 130.
+      const killer = setTimeout(() => child.kill('SIGKILL'), 8000);
+      expect(await ended).toMatchObject({ code: null, signal: 'SIGINT' });
+      clearTimeout(killer);
+    },
+  );
 
   it('does not mind a reader that goes away', async () => {
     const { process: child, ended } = start(['transcode', '--help']);

@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BadInput, NotFound } from '../../src/errors.js';
@@ -271,6 +272,15 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
           await file('noise.mkv', noise),
         ])
           expect(await failure(path), path).toBeInstanceOf(BadInput);
+      });
+
+      test('what never ends, as a pipe or a device does, is no file (not on Windows)', async () => {
+        if (process.platform === 'win32') return;
+        const pipe = join(scratch(), 'pipe.mp4');
+        execFileSync('mkfifo', [pipe]);
+        const zero = join(scratch(), 'zero.mp4');
+        await symlink('/dev/zero', zero);
+        for (const path of [pipe, zero]) expect(await failure(path), path).toBeInstanceOf(BadInput);
       });
 
       test('sound alone is no video', async () => {

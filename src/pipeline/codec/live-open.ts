@@ -1,9 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FormatContext } from 'node-av/lib';
-import { BadInput, codeOf, Interrupted, NotFound, Unsupported } from '../../errors.js';
+import { BadInput, Interrupted, NotFound, Unsupported } from '../../errors.js';
 import { masked, schemeOf } from '../address.js';
 import { allowedDecoders, DEMUXERS } from '../ffmpeg/allow.js';
+import { checkFile } from '../ffmpeg/check-file.js';
 import { type Av, code, reason } from './av.js';
 
 /** What FFmpeg may use for an address, and how it is asked to. */
@@ -165,19 +165,6 @@ const silent = (name: string, timeoutMs: number, listen: boolean): Error =>
       ? `Nobody published to ${name} within ${timeoutMs / 1000} seconds.`
       : `${name} did not answer within ${timeoutMs / 1000} seconds.`,
   );
-
-async function checkFile(path: string, name: string): Promise<void> {
-  try {
-    const found = await stat(path);
-    if (!found.isFile()) throw new BadInput(`${name} is no file.`);
-    if (found.size === 0) throw new BadInput(`${name} is empty.`);
-  } catch (cause) {
-    const why = codeOf(cause);
-    if (why === 'ENOENT' || why === 'ENOTDIR') throw new NotFound(`There is no file ${name}.`, { cause });
-    if (why) throw new BadInput(`${name} cannot be read (${why}).`, { cause });
-    throw cause;
-  }
-}
 
 function unreadable(av: Av, { name, file }: { name: string; file: boolean }, result: number): Error {
   if (file || result === code.invalidData)

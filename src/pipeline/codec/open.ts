@@ -1,7 +1,7 @@
-import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { FormatContext, Stream } from 'node-av/lib';
-import { BadInput, codeOf, Interrupted, NotFound } from '../../errors.js';
+import { BadInput, Interrupted, NotFound } from '../../errors.js';
+import { checkFile } from '../ffmpeg/check-file.js';
 import { type Av, code, reason } from './av.js';
 
 /** `http://…`, `rtsp://…`: anything else is a path, even when it looks like one of FFmpeg's protocols. */
@@ -42,20 +42,6 @@ export async function openFormat(av: Av, path: string, signal?: AbortSignal): Pr
 }
 
 const pictureHint = { hint: 'Pictures are painted with `livebrush image`.' };
-
-async function checkFile(path: string): Promise<void> {
-  try {
-    const file = await stat(path);
-    if (file.isDirectory()) throw new BadInput(`${path} is a folder, not a video.`);
-    if (file.isFile() && file.size === 0) throw new BadInput(`${path} is empty.`);
-  } catch (error) {
-    const why = codeOf(error);
-    if (why === 'ENOENT' || why === 'ENOTDIR')
-      throw new NotFound(`There is no file ${path}.`, { cause: error });
-    if (why) throw new BadInput(`${path} cannot be read (${why}).`, { cause: error });
-    throw error;
-  }
-}
 
 function unreadable(av: Av, path: string, result: number): Error {
   const words = reason(av, result);

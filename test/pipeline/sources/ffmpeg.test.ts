@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { BadInput, LivebrushError, NotFound, Unsupported } from '../../../src/errors.js';
@@ -124,17 +124,6 @@ describe.skipIf(!hasFfmpeg)('with ffmpeg on the PATH (skipped where there is non
       expect(error).toBeInstanceOf(LivebrushError);
       expect(error).toMatchObject({ message: /7680x4320/ });
     });
-
-    it.skipIf(!posix)(
-      'that never ends, as a pipe or a device does, is no file (skipped on Windows)',
-      async () => {
-        const pipe = join(scratch(), 'pipe.mp4');
-        execFileSync('mkfifo', [pipe]);
-        const link = join(scratch(), 'zero.mp4');
-        await symlink('/dev/zero', link);
-        for (const path of [pipe, link]) expect(await refusal(path), path).toBeInstanceOf(BadInput);
-      },
-    );
 
     it.skipIf(!posix)('in time is given up when its time is over (skipped on Windows)', async () => {
       const { ffmpeg, version } = await findFfmpeg();
