@@ -1,7 +1,7 @@
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Usage } from '../errors.js';
-import { writeFailure } from '../models/files.js';
+import { throughLinks, writeFailure } from '../models/files.js';
 
 const about = (path: string) => stat(path).catch(() => undefined);
 
@@ -13,13 +13,14 @@ export async function sameFile(a: string, b: string): Promise<boolean> {
 
 /**
  * Refuses an output early, before any work is done for it.
- * @throws CannotWrite when it exists and may not be replaced, or when its folder is not there or may not be written to.
+ * @throws CannotWrite when it exists and may not be replaced, or is a link that leads nowhere, or when its folder is not
+ * there or may not be written to.
  */
 export async function checkFree(output: string, overwrite = false): Promise<void> {
   const there = await about(output);
   if (there?.isDirectory()) throw writeFailure(output, Object.assign(new Error(output), { code: 'EISDIR' }));
   if (there && !overwrite) throw writeFailure(output, Object.assign(new Error(output), { code: 'EEXIST' }));
-  await access(dirname(output), constants.W_OK).catch((cause: unknown) => {
+  await access(dirname(await throughLinks(output)), constants.W_OK).catch((cause: unknown) => {
     throw writeFailure(output, cause);
   });
 }

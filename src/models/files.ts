@@ -90,7 +90,7 @@ export async function throughLinks(path: string): Promise<string> {
   if (found !== undefined) return found;
   const link = await lstat(path).catch(() => undefined);
   if (link?.isSymbolicLink())
-    throw new CannotWrite(`${path} cannot be written: it is a link that leads nowhere.`, {
+    throw new CannotWrite(`${path} is a link that leads nowhere.`, {
       hint: 'Remove the link, or make what it leads to.',
     });
   return path;

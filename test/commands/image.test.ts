@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type ImageOptions, paintPictures } from '../../src/commands/image.js';
@@ -197,6 +197,15 @@ describe('image refuses', () => {
     await expect(paint(input, input, { overwrite: true })).rejects.toThrow(Usage);
     await expect(paint(input, folder, { overwrite: true })).rejects.toThrow(Usage);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'a link that leads nowhere, before it reads a picture',
+    async () => {
+      await symlink('nowhere.png', file('dangling.png'));
+      const bad = await put('no-picture.png', 'text');
+      await expect(paint(bad, file('dangling.png'))).rejects.toThrow(/leads nowhere/);
+    },
+  );
 
   it('what is not there, no picture, or too large', async () => {
     await expect(paint(file('nothing.png'), file('o.png'))).rejects.toThrow(NotFound);

@@ -1,4 +1,4 @@
-import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, link, lstat, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { CannotWrite, codeOf, LivebrushError } from '../../errors.js';
 import { isLeft, OWNER, OWNERS } from './owner.js';
@@ -36,7 +36,7 @@ export class PartFile implements AsyncDisposable {
    * @throws CannotWrite when the target exists (and may not be overwritten) or cannot be written.
    */
   static async open(target: string, overwrite = false): Promise<PartFile> {
-    const full = resolve(target);
+    const full = await throughLinks(target);
     await checkTarget(target, full, overwrite);
     const extension = extname(full);
     await clearStale(full);
@@ -56,12 +56,20 @@ export class PartFile implements AsyncDisposable {
    */
   async commit(): Promise<void> {
     try {
-      if (this.#overwrite) await rename(this.path, this.#target);
+      if (this.#overwrite) await this.#replace();
       else await nameAnew(this.path, this.#target);
       this.#open = false;
     } catch (cause) {
       throw cannotWrite(this.#target, cause);
     }
+  }
+
+  /** The new file has the permissions of the one that it replaces. */
+  async #replace(): Promise<void> {
+    const there = await stat(this.#target).catch(() => undefined);
+    // Where the file system has none, the painting counts for more.
+    if (there) await chmod(this.path, there.mode & 0o7777).catch(() => undefined);
+    await rename(this.path, this.#target);
   }
 
   /** Deletes the hidden file unless it has been committed. */
@@ -70,6 +78,18 @@ export class PartFile implements AsyncDisposable {
     this.#open = false;
     await rm(this.path, { force: true }).catch(() => undefined);
   }
+}
+
+/** The file that a path leads to through links, there or not. @throws CannotWrite for a link that leads nowhere. */
+async function throughLinks(path: string): Promise<string> {
+  const full = resolve(path);
+  const found = await realpath(full).catch(() => undefined);
+  if (found !== undefined) return found;
+  const there = await lstat(full).catch(() => undefined);
+  if (!there?.isSymbolicLink()) return full;
+  throw new CannotWrite(`${path} is a link that leads nowhere.`, {
+    hint: 'Remove the link, or make what it leads to.',
+  });
 }
 
 async function checkTarget(name: string, full: string, overwrite: boolean): Promise<void> {

@@ -1,5 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -43,6 +54,30 @@ describe('a file that grows beside its target', () => {
     expect(await readFile(at('a.mp4'), 'utf8')).toBe('new');
     expect(await readdir(folder)).toEqual(['a.mp4']);
   });
+
+  it.skipIf(process.platform === 'win32')('replaces what a link leads to and keeps permissions', async () => {
+    await mkdir(at('elsewhere'));
+    await writeFile(at('elsewhere/real.mp4'), 'old');
+    await chmod(at('elsewhere/real.mp4'), 0o440);
+    await symlink('elsewhere/real.mp4', at('link.mp4'));
+    await using part = await PartFile.open(at('link.mp4'), true);
+    await writeFile(part.path, 'new');
+    await part.commit();
+    expect(await readFile(at('elsewhere/real.mp4'), 'utf8')).toBe('new');
+    expect((await stat(at('elsewhere/real.mp4'))).mode & 0o777).toBe(0o440);
+    expect((await lstat(at('link.mp4'))).isSymbolicLink()).toBe(true);
+    expect(await readdir(at('elsewhere'))).toEqual(['real.mp4']);
+  });
+
+  it.skipIf(process.platform === 'win32')(
+    'refuses a link that leads nowhere before anything is written',
+    async () => {
+      await symlink('nowhere.mp4', at('link.mp4'));
+      for (const overwrite of [false, true])
+        await expect(PartFile.open(at('link.mp4'), overwrite)).rejects.toThrow(/leads nowhere/);
+      expect(await readdir(folder)).toEqual(['link.mp4']);
+    },
+  );
 
   it('that a dead process left is cleared away at the next start; others stay', async () => {
     const machine = /-([0-9a-f]{6})-/.exec((await PartFile.open(at('x.mp4'))).path)![1]!;
