@@ -2,7 +2,7 @@ import type { Picture } from '../models/picture.js';
 import type { Pixels, Size } from '../models/pixels.js';
 import type { Task } from './image-tasks.js';
 import type { SizeWish } from './options.js';
-import { checkOutput } from './paths.js';
+import { checkOutput, type ReadFiles } from './paths.js';
 import { fitted } from './sizes.js';
 
 /** Largest file read, in bytes. */
@@ -21,6 +21,8 @@ export interface Easel {
   readonly stylize: (pixels: Pixels) => Promise<Pixels>;
   readonly description: string;
   readonly options: PictureOptions;
+  /** No painting may take the place of one of these. */
+  readonly read: ReadFiles;
 }
 
 /** Resizes an opacity plane like the picture it belongs to. */
@@ -53,7 +55,7 @@ export async function shrink(
 export async function paintPicture({ input, output }: Task, easel: Easel): Promise<Size> {
   const { readPicture, writePicture } = await import('../models/picture.js');
   const { options } = easel;
-  await checkOutput(input, output, options.overwrite);
+  await checkOutput(input, output, options.overwrite, easel.read);
   const limits = { maxPixels: options.maxPixels, maxBytes: MAX_BYTES };
   const { pixels, alpha } = await shrink(
     await readPicture(input, { alpha: 'apart', ...limits }),

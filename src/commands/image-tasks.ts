@@ -1,7 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { NotFound, Usage } from '../errors.js';
-import { writeFailure } from '../models/files.js';
+import { readFailure, writeFailure } from '../models/files.js';
 
 /** One picture to paint and where the painting goes. */
 export interface Task {
@@ -12,16 +12,17 @@ export interface Task {
 const READABLE = /\.(jpe?g|png|webp|gif|avif)$/i;
 const WRITABLE = /\.(jpe?g|png|webp|avif)$/i;
 
-/** Pictures and the pictures that lie directly in folders, in order. @throws NotFound */
+/** Pictures and the pictures that lie directly in folders, in order. @throws NotFound, BadInput when one cannot be read. */
 async function listPictures(inputs: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const input of inputs) {
-    const about = await stat(input).catch((cause: unknown) => {
-      throw new NotFound(`There is no file ${input}.`, { cause, hint: 'Check the path for typing errors.' });
-    });
+    const failed = (cause: unknown) => {
+      throw readFailure(input, cause);
+    };
+    const about = await stat(input).catch(failed);
     if (!about.isDirectory()) found.push(input);
     else {
-      const names = (await readdir(input)).filter((name) => READABLE.test(name)).sort();
+      const names = (await readdir(input).catch(failed)).filter((name) => READABLE.test(name)).sort();
       if (names.length === 0) throw new NotFound(`There are no pictures in the folder ${input}.`);
       found.push(...names.map((name) => join(input, name)));
     }
@@ -61,7 +62,7 @@ async function isFolder(out: string, inputs: readonly string[]): Promise<boolean
 
 /**
  * Where each painting goes. Makes the folder that `out` names, if it is one.
- * @throws NotFound, Usage, CannotWrite.
+ * @throws NotFound, BadInput, Usage, CannotWrite.
  */
 export async function planTasks(
   inputs: readonly string[],

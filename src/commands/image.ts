@@ -7,6 +7,7 @@ import type { Pixels, Size } from '../models/pixels.js';
 import { type Easel, paintPicture } from './image-one.js';
 import { planTasks, type Task } from './image-tasks.js';
 import { count, type LookOptions, type SizeWish, size, withLook } from './options.js';
+import { readFiles } from './paths.js';
 import { type Programme, playProgramme, readProgramme } from './programme.js';
 import { clock, openProgress } from './progress.js';
 import { fitted } from './sizes.js';
@@ -136,7 +137,11 @@ export async function paintPictures(
     const { data, width, height } = painting;
     return { data, width, height };
   };
-  const easel = { stylize, description: describe(programme, studio), options };
+  const read = await readFiles([
+    ...tasks.map(({ input }) => [input, 'another of the pictures to paint'] as const),
+    ...programme.names.map((name) => [name, 'the style picture'] as const),
+  ]);
+  const easel = { stylize, description: describe(programme, studio), options, read };
   const pictures = await paintAll(tasks, easel, options.json ?? false, signal);
   const failed = pictures.filter((picture) => 'error' in picture).length;
   return {
@@ -152,8 +157,10 @@ export async function paintPictures(
 
 function report({ pictures, painted, seconds, engine, model }: ImageResult): void {
   for (const picture of pictures)
-    if ('error' in picture) tell(`livebrush: ${picture.error.message}`);
-    else print(picture.output);
+    if ('error' in picture) {
+      tell(`livebrush: ${picture.error.message}`);
+      if (picture.error.hint) tell(`  ${picture.error.hint}`);
+    } else print(picture.output);
   if (pictures.length > 1)
     tell(`${painted} of ${pictures.length} painted in ${clock(seconds)} (${model} on ${engine}).`);
 }

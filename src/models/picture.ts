@@ -53,6 +53,10 @@ function damaged(what: string, cause: unknown): BadInput {
   return new BadInput(`${what} is ${cut ? 'cut short' : 'damaged'} and cannot be decoded.`, { cause });
 }
 
+/** `40 million`, `1.5 million`, `100`. */
+const countInWords = (pixels: number): string =>
+  pixels < 1e6 ? `${pixels}` : `${Number((pixels / 1e6).toFixed(1))} million`;
+
 async function checkSize(bytes: Uint8Array, format: PictureFormat, maxPixels: number, what: string) {
   const image = await openSharp(bytes, { limitInputPixels: false, pages: 1 });
   const about = await image.metadata().catch((cause: unknown) => {
@@ -64,7 +68,7 @@ async function checkSize(bytes: Uint8Array, format: PictureFormat, maxPixels: nu
   if (!(width > 0 && height > 0)) throw new BadInput(`${what} has no pixels.`);
   if (width * height > maxPixels)
     throw new BadInput(
-      `${what} is too large: ${width}x${height} pixels, where ${Math.round(maxPixels / 1e6)} million are allowed.`,
+      `${what} is too large: ${width}x${height} pixels, where ${countInWords(maxPixels)} are allowed.`,
       { hint: 'Make it smaller first.' },
     );
   return { original: { width, height }, hasAlpha: about.hasAlpha };

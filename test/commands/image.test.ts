@@ -181,7 +181,7 @@ describe('image', () => {
     expect(json()).toMatchObject({ painted: 1, failed: 1 });
     const people = await livebrush('image', bad, shop.other, ...args, '--overwrite');
     expect(people.stdout).toContain('other.png');
-    expect(people.stderr).toContain('sad.png');
+    expect(people.stderr).toMatch(/sad\.png is not a picture\.\n {2}JPEG, PNG, /);
     expect(stderr).not.toContain('    at ');
   });
 });
@@ -211,11 +211,23 @@ describe('image refuses', () => {
     await expect(paint(file('nothing.png'), file('o.png'))).rejects.toThrow(NotFound);
     await expect(paint(await put('t.png', 'text'), file('o.png'))).rejects.toThrow(BadInput);
     const large = await put('l.png', await encodePicture(blank({ width: 50, height: 50 }), 'png'));
-    await expect(paint(large, file('o.png'), { maxPixels: 2499 })).rejects.toThrow(BadInput);
+    const refused = paint(large, file('o.png'), { maxPixels: 2499 });
+    await expect(refused).rejects.toMatchObject({
+      name: 'BadInput',
+      message: expect.stringMatching(/50x50 pixels, where 2499 are allowed/),
+    });
     await mkdir(file('empty'), { recursive: true });
     await expect(paint(file('empty'), file('o'))).rejects.toThrow(NotFound);
     expect(await stat(file('o.png')).catch(() => 'none')).toBe('none');
   });
+
+  it.skipIf(process.getuid?.() === 0 || process.platform === 'win32')(
+    'a folder that it may not read (skipped where tests run as root, who may)',
+    async () => {
+      await mkdir(file('locked'), { mode: 0o000 });
+      await expect(paint(file('locked'), file('o'))).rejects.toThrow(/locked may not be read by this user/);
+    },
+  );
 
   it('an output that names no picture format, or one file for many pictures', async () => {
     const input = await put('f.png', await encodePicture(blank({ width: 8, height: 8 }), 'png'));
