@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BadInput, LivebrushError } from '../errors.js';
 import { log } from '../log.js';
-import { readFailure } from '../models/files.js';
+import { folderFailure } from '../models/files.js';
 import type { Pixels, Size } from '../models/pixels.js';
 
 /** What an exported net is measured on. */
@@ -41,7 +41,7 @@ async function filesOf(folder: string): Promise<string[]> {
       .map(({ name }) => join(folder, name))
       .sort();
   } catch (cause) {
-    throw readFailure(folder, cause);
+    throw folderFailure(folder, cause);
   }
 }
 

@@ -20,6 +20,18 @@ export function readFailure(path: string, cause: unknown): LivebrushError {
   return new BadInput(`${path} cannot be read (${code ?? String(cause)}).`, { cause });
 }
 
+/** The same of what should be a folder of files. */
+export function folderFailure(path: string, cause: unknown): LivebrushError {
+  const code = codeOf(cause);
+  if (code === 'ENOENT')
+    return new NotFound(`There is no file or folder ${path}.`, {
+      hint: 'Check the path for typing errors.',
+      cause,
+    });
+  if (code === 'ENOTDIR') return new BadInput(`${path} is no folder.`, { cause });
+  return readFailure(path, cause);
+}
+
 /** Bytes read at once: Node refuses to read 2 GiB in one go. */
 const PIECE = 2 ** 28;
 

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import sharp from 'sharp';
 import { NotFound } from '../../errors.js';
 import { log } from '../../log.js';
+import { folderFailure } from '../files.js';
 import { hash32, Random } from './random.js';
 
 const known = /\.(jpe?g|png|webp|avif|gif|tiff?)$/i;
@@ -17,6 +18,18 @@ export type Split = 'train' | 'held-out' | 'all';
 
 /** Whether a file belongs to the holdout share: by a hash of its base name, so copies and moves do not leak. */
 export const isHeldOut = (name: string, share: number): boolean => hash32(name) / 2 ** 32 < share;
+
+const baseOf = (file: string) => file.replace(/^.*[\\/]/, '');
+
+/**
+ * Base names of the files that are never trained on: those in the share, where there is a share and two names to part at
+ * least one of them, and never all. Those with the lowest hashes are the first to be held out.
+ */
+export function heldOutOf(files: readonly string[], share: number): ReadonlySet<string> {
+  const names = [...new Set(files.map(baseOf))].sort((a, b) => hash32(a) - hash32(b));
+  const count = names.filter((name) => isHeldOut(name, share)).length;
+  return new Set(share > 0 ? names.slice(0, Math.min(Math.max(1, count), names.length - 1)) : []);
+}
 
 /** Packed 8-bit RGB. */
 interface Packed {
@@ -33,7 +46,7 @@ export interface Crop {
 
 async function list(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
-    throw new NotFound(`The folder ${folder} cannot be read.`, { cause });
+    throw folderFailure(folder, cause);
   });
   const files = entries
     .filter((entry) => entry.isFile() && known.test(entry.name))
@@ -89,7 +102,10 @@ export class Pictures {
     this.#cache = new LRUCache({ maxSize: cacheMb * 2 ** 20, sizeCalculation: ({ data }) => data.length });
   }
 
-  /** @throws NotFound when a folder is missing or the split is empty. */
+  /**
+   * A single picture is trained on and counts as held out, too, with a notice: there is no other to look at.
+   * @throws NotFound when a folder is missing or the split is empty, BadInput when a folder cannot be read.
+   */
   static async open(
     folders: readonly string[],
     options: {
@@ -103,17 +119,25 @@ export class Pictures {
       shortSide?: ShortSide;
     },
   ): Promise<Pictures> {
+    const { split, holdout } = options;
+    const all: { folder: string; file: string }[] = [];
+    for (const folder of folders) for (const file of await list(folder)) all.push({ folder, file });
+    const held = heldOutOf(
+      all.map(({ file }) => file),
+      holdout,
+    );
+    const parted = split !== 'all' && (held.size > 0 || holdout === 0);
+    if (split === 'held-out' && !parted)
+      log.warn({ folders }, 'There is one picture only: it is trained on, and none is held out.');
     const hash = createHash('sha256');
     const files: string[] = [];
-    for (const folder of folders)
-      for (const file of await list(folder)) {
-        const held = isHeldOut(file.replace(/^.*[\\/]/, ''), options.holdout);
-        if (options.split !== 'all' && held !== (options.split === 'held-out')) continue;
-        hash.update(`${relative(folder, file)}\n`);
-        files.push(file);
-      }
+    for (const { folder, file } of all) {
+      if (parted && held.has(baseOf(file)) !== (split === 'held-out')) continue;
+      hash.update(`${relative(folder, file)}\n`);
+      files.push(file);
+    }
     if (files.length === 0)
-      throw new NotFound(`None of the pictures in ${folders.join(', ')} are in the ${options.split} share.`);
+      throw new NotFound(`None of the pictures in ${folders.join(', ')} are in the ${split} share.`);
     return new Pictures(files, hash.digest('hex').slice(0, 16), options, options.cacheMb);
   }
 

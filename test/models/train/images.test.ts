@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { NotFound } from '../../../src/errors.js';
 import { batches } from '../../../src/models/train/batches.js';
-import { isHeldOut, liveliest, Pictures, spread } from '../../../src/models/train/images.js';
+import { heldOutOf, isHeldOut, liveliest, Pictures, spread } from '../../../src/models/train/images.js';
 import { noise } from './tiny.js';
 
 let folder: string;
@@ -31,6 +31,29 @@ describe('the split', () => {
     expect([...train, ...held].sort()).toEqual([...all].sort());
     expect(held.length).toBeGreaterThan(0);
     expect(await files('held-out')).toEqual(held);
+  });
+
+  it('of a few pictures holds out the one with the lowest hash, and trains on one at least', async () => {
+    await fill(4);
+    const files = async (split: 'train' | 'held-out', holdout: number) =>
+      (await Pictures.open([folder], { ...options, split, holdout })).files;
+    for (const holdout of [1e-6, 1 - 1e-6]) {
+      const [train, held] = [await files('train', holdout), await files('held-out', holdout)];
+      expect([train.length, held.length].sort()).toEqual([1, 3]);
+      expect(await files('held-out', holdout)).toEqual(held);
+    }
+    const names = ['a.jpg', 'b.jpg', 'c.jpg'];
+    const held = [...heldOutOf(names, 1e-9)];
+    expect([...heldOutOf(names.map((name) => `/elsewhere/${name}`).reverse(), 1e-9)]).toEqual(held);
+    for (const share of [0.2, 0.5, 0.9]) expect(heldOutOf(names, share)).toContain(held[0]);
+    expect(heldOutOf(names, 0).size).toBe(0);
+  });
+
+  it('of a single picture, also in several copies, is none', async () => {
+    expect(heldOutOf(['x/a.jpg', 'y/a.jpg'], 0.9).size).toBe(0);
+    await fill(1);
+    for (const split of ['train', 'held-out'] as const)
+      expect((await Pictures.open([folder], { ...options, split })).files).toHaveLength(1);
   });
 
   it('goes by the base name alone', () => {
@@ -103,6 +126,8 @@ it('reads grey, transparent, 16-bit and tiny pictures as RGB', async () => {
 
 it('says so when a folder is missing, empty or useless', async () => {
   await expect(Pictures.open([join(folder, 'none')], options)).rejects.toThrow(NotFound);
+  await write('a.txt', 'a file');
+  await expect(Pictures.open([join(folder, 'a.txt')], options)).rejects.toThrow(/a\.txt is no folder/);
   await expect(Pictures.open([folder], options)).rejects.toThrow('holds no pictures');
   await write('broken.jpg', 'no picture');
   const pictures = await Pictures.open([folder], options);
