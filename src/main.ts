@@ -19,6 +19,7 @@ import { transcode } from './commands/transcode.js';
 import { folders } from './config.js';
 import { Interrupted, LivebrushError, Usage } from './errors.js';
 import { print, tell } from './log.js';
+import { closest } from './models/closest.js';
 
 /** Every subcommand, in the order of the help. A new one is a line here. */
 const commands = [
@@ -38,6 +39,8 @@ const commands = [
   exports,
   flicker,
 ];
+
+const SEE_HELP = 'See livebrush --help, or --help after a command.';
 
 const OK = 0;
 const FAILED = 1;
@@ -90,7 +93,7 @@ function program(signal: AbortSignal): Command {
     .description('Paints video in the style of any picture.')
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand('help [command]', 'print the help of a command')
+    .helpCommand(false)
     .option('--verbose', 'say more when something fails')
     .showSuggestionAfterError()
     .exitOverride()
@@ -109,7 +112,26 @@ Examples:
 Exit codes: 0 done, 1 failed, 2 used wrongly, 130 interrupted.`,
     );
   for (const command of commands) command(root, signal);
+  for (const parent of [root, ...root.commands]) if (parent.commands.length > 0) addHelp(parent);
   return root;
+}
+
+/** Commander's own help command says nothing of a command that there is not. */
+function addHelp(parent: Command): void {
+  parent
+    .command('help')
+    .description('print the help of a command')
+    .argument('[command]')
+    .action((name?: string) => {
+      const found = parent.commands.find((command) => command.name() === name);
+      if (name === undefined || found) return (found ?? parent).help();
+      const near = closest(
+        name,
+        parent.commands.map((command) => command.name()),
+      );
+      const hint = near ? `Did you mean ${near}?` : SEE_HELP;
+      throw new Usage(`Unknown command '${name}'.`, { hint });
+    });
 }
 
 /** What `using` made of an error and another one while closing: the first is the cause of all. */
@@ -120,12 +142,15 @@ function original(error: unknown): unknown {
 }
 
 /** Commander's `error: unknown option '--stile'\n(Did you mean --style?)` as one of our errors. */
-function usage({ message }: CommanderError): Usage {
+function usage({ code, message }: CommanderError): Usage {
+  // It has printed the help of a command that only has others under it.
+  if (code === 'commander.help')
+    return new Usage('A command is missing.', { hint: 'Those that there are stand above.' });
   const [first = '', ...rest] = message.replace(/^error: /, '').split('\n');
   const sentence = first.charAt(0).toUpperCase() + first.slice(1);
   const hint = rest.join(' ').replace(/[()]/g, '').trim();
   return new Usage(/[.?!]$/.test(sentence) ? sentence : `${sentence}.`, {
-    hint: hint || 'See livebrush --help, or --help after a command.',
+    hint: hint || SEE_HELP,
   });
 }
 

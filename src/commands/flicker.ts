@@ -137,14 +137,17 @@ const HEADS = ['still', 'plain', 'steady', 'dB', 'dB rms', 'sharp', 'still sh.',
 const cells = (clip: string, style: string, values: readonly string[]) =>
   clip.slice(-24).padEnd(26) + style.padEnd(14) + values.map((value) => value.padStart(10)).join('');
 
+/** A ratio to nothing is no number. */
+const told = (value: number, digits: number) => (Number.isFinite(value) ? value.toFixed(digits) : '-');
+
 function line({ clip, style, report }: FlickerRow): string {
   const { still, plain, steadied, decibels, sharpness, lag } = report;
   return cells(clip, style, [
     `${(100 * still).toFixed(0)} %`,
     ...[plain.mean, steadied.mean].map((value) => value.toFixed(2)),
-    ...[decibels.mean, decibels.rms].map((value) => value.toFixed(1)),
-    ...[sharpness.whole, sharpness.still].map((value) => value.toFixed(3)),
-    report.moving > 0 ? lag.frames.toFixed(2) : '-',
+    ...[decibels.mean, decibels.rms].map((value) => told(value, 1)),
+    ...[sharpness.whole, sharpness.still].map((value) => told(value, 3)),
+    report.moving > 0 ? told(lag.frames, 2) : '-',
   ]);
 }
 
@@ -212,8 +215,9 @@ export const flicker = (parent: Command, signal: AbortSignal): void => {
       `
 still: share of the picture in which the source did not change by more than its noise. plain, steady: mean change of
 the painting there from frame to frame, in steps of 255. dB: how much less the steadied one changes, by that mean and
-by root mean square. sharp: gradient energy, steadied over plain, of the whole picture and of what stands still. lag:
-how far the steadied painting is behind the plain one where the source moves, in frames.
+by root mean square, - where it does not change at all. sharp: gradient energy, steadied over plain, of the whole
+picture and of what stands still. lag: how far the steadied painting is behind the plain one where the source moves, in
+frames.
 
 Examples:
   livebrush flicker

@@ -85,7 +85,7 @@ export const trainStyle = (train: Command, signal: AbortSignal): void => {
     .option('--artist <text>', 'who made the picture')
     .option('--year <text>', 'when')
     .option('--licence <text>', "the style's licence, for its header");
-  withStyleSize(withTraining(command, 'house'))
+  withStyleSize(withTraining(command, 'house, or live for a machine that paints meanwhile'))
     .addHelpText(
       'after',
       `

@@ -102,6 +102,13 @@ export function readCard<T extends z.ZodType>(
   );
 }
 
+/** What the header of a model file says. @throws BadInput when the file is something else. */
+export function readModelCard(metadata: Readonly<Record<string, string>>, what: string): ModelCard {
+  if (/"kind":\s*"(cached-)?style"/.test(metadata.livebrush ?? ''))
+    throw new BadInput(`${what} is a style, not a model.`, { hint: 'Name it with --style.' });
+  return readCard(metadata, modelCard, what);
+}
+
 function check(weights: Weights, net: NetSpec, from: 'net' | 'style', what: string): void {
   const why = mismatch(weights, paramsFrom(net.params, from));
   if (why) throw new BadInput(`${what} does not fit its net ${net.name}: ${why}.`);
@@ -149,7 +156,7 @@ function styledModel(card: StyledCard, transform: NetSpec, weights: Weights, wha
 /** @throws BadInput when the bytes are not a model, or not one that fits the nets it names. */
 export function readModel(file: Uint8Array, what = 'The model file'): Model {
   const { weights, metadata } = readWeights(file, what);
-  const card = readCard(metadata, modelCard, what);
+  const card = readModelCard(metadata, what);
   const transform = transformNet(card.transform);
   return card.kind === 'model'
     ? metaModel(card, transform, weights, what)

@@ -5,7 +5,7 @@ import { BadInput, LivebrushError, NotFound } from '../errors.js';
 import { log } from '../log.js';
 import { suggest } from './closest.js';
 import { readStart, readWhole } from './files.js';
-import { type Model, type ModelCard, modelCard, readCard, readModel } from './model.js';
+import { type Model, type ModelCard, readModel, readModelCard } from './model.js';
 import { NAME } from './style.js';
 import { readMetadata } from './weights.js';
 
@@ -63,7 +63,7 @@ export async function listModels(places: Places = folders): Promise<ModelEntry[]
   const entries: ModelEntry[] = [];
   for (const [name, { path, source }] of await modelFiles(places)) {
     try {
-      const card = readCard(readMetadata(await readHead(path), path), modelCard, path);
+      const card = readModelCard(readMetadata(await readHead(path), path), path);
       entries.push({ name, path, source, bytes: (await stat(path)).size, card });
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;

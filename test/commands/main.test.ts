@@ -68,6 +68,26 @@ describe('livebrush', () => {
     expect(stderr).toContain('Did you mean --style?');
   });
 
+  it('says what is wrong with a command of commands, and with help for a command that there is not', async () => {
+    for (const [args, message] of [
+      [['train'], 'A command is missing.'],
+      [['config'], 'A command is missing.'],
+      [['help', 'transcod'], "Unknown command 'transcod'.\n  Did you mean transcode?"],
+      [['train', 'help', 'nosuch'], "Unknown command 'nosuch'."],
+    ] as const) {
+      const { code, stdout, stderr } = await livebrush(...args);
+      expect([args, code, stdout]).toEqual([args, 2, '']);
+      expect(stderr).toContain(`livebrush: ${message}`);
+      expect(stderr).not.toContain('outputHelp');
+    }
+    for (const args of [
+      ['help', 'transcode'],
+      ['train', 'help', 'meta'],
+      ['train', 'help'],
+    ])
+      expect(await livebrush(...args)).toMatchObject({ code: 0, stderr: '' });
+  });
+
   it('exits with 2 for missing and for wrong arguments', async () => {
     for (const args of [
       ['transcode'],

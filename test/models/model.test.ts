@@ -205,7 +205,7 @@ describe('a model file is refused when', () => {
       { card: (card) => Object.assign(card, { format: 2 }) },
       /this version cannot read: format/,
     ],
-    ['it is a style', { card: (card) => Object.assign(card, { kind: 'style' }) }, /kind/],
+    ['it is a style', { card: (card) => Object.assign(card, { kind: 'style' }) }, /is a style, not a model/],
     ['its name could be a path', { card: (card) => Object.assign(card, { name: '../x' }) }, /name/],
     [
       'its net is beyond all bounds',

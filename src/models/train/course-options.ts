@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Usage } from '../../errors.js';
+import { suggest } from '../closest.js';
 
 const layer = z.string().regex(/^relu\d_\d$/);
 
@@ -71,5 +72,10 @@ export function chooseFrom<T extends z.ZodType>(
   const parsed = schema.safeParse({ ...found, ...chosen });
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
+  if (issue?.code === 'unrecognized_keys') {
+    const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+    const [key] = issue.keys as [string];
+    throw new Usage(`There is no option ${key}.`, { hint: suggest(key, known, 'options') });
+  }
   throw new Usage(`The option ${issue?.path.join('.')} is not valid: ${issue?.message}.`);
 }

@@ -17,6 +17,12 @@ it('refuses unknown presets, unknown options and numbers out of range', () => {
   expect(() => chooseOptions('none', {})).toThrow(Usage);
   expect(() => chooseOptions('toString', {})).toThrow(Usage);
   expect(() => chooseOptions('house', { colour: 1 })).toThrow(Usage);
+  expect(() => chooseOptions('house', { bacth: 1 })).toThrow(
+    expect.objectContaining({
+      message: 'There is no option bacth.',
+      hint: expect.stringMatching(/^Did you mean batch\?/),
+    }),
+  );
   expect(() => chooseOptions('house', { size: 30 })).toThrow('size');
   expect(() => chooseOptions('house', { batch: 0 })).toThrow('batch');
 });
