@@ -13,6 +13,8 @@ interface Finding {
   readonly detail: string;
   /** What to do about it. */
   readonly hint?: string;
+  /** Whether painting with the defaults works without it, bad as it is. */
+  readonly spare?: boolean;
 }
 
 const LEAST_FREE_BYTES = 1e9;
@@ -80,18 +82,22 @@ async function media(): Promise<Finding[]> {
 }
 
 async function models(): Promise<Finding[]> {
-  const { listModels } = await import('../models/models.js');
-  const entries = await listModels();
-  const found = entries.map(({ name, source, bytes, card }): Finding => {
-    const { transform, date, licence } = card;
-    const detail = `base ${transform.base}, ${(bytes / 1e6).toFixed(1)} MB, ${source}, ${date}, ${licence}`;
+  const { checkModels, DEFAULT_MODEL } = await import('../models/models.js');
+  const found = (await checkModels()).map(({ name, path, entry, problem }): Finding => {
+    if (!entry) {
+      const hint = `Install the package anew, or remove ${path} where it is yours.`;
+      const detail = problem?.message ?? '';
+      return { area: 'models', name, state: 'bad', detail, hint, spare: name !== DEFAULT_MODEL };
+    }
+    const { transform, date, licence } = entry.card;
+    const size = `${(entry.bytes / 1e6).toFixed(1)} MB`;
+    const detail = `base ${transform.base}, ${size}, ${entry.source}, ${date}, ${licence}`;
     return { area: 'models', name, state: 'ok', detail };
   });
-  if (found.length > 0) return found;
+  if (found.some(({ name }) => name === DEFAULT_MODEL)) return found;
   const hint = 'Install the package anew, or train a model: livebrush train meta --help.';
-  return [
-    { area: 'models', name: 'models', state: 'bad', detail: `There is none in ${folders.models}.`, hint },
-  ];
+  const detail = `There is none in ${folders.models}.`;
+  return [{ area: 'models', name: DEFAULT_MODEL, state: 'bad', detail, hint }, ...found];
 }
 
 /** Whether a folder, or the nearest one above it that exists, can be written, and how much room it has. */
@@ -150,7 +156,7 @@ export const doctor = (parent: Command, signal: AbortSignal): void => {
         findings.push(...(await look()));
       }
       findings.push(await folder('cache', folders.cache), await folder('home', folders.home));
-      const ok = findings.every(({ state }) => state !== 'bad');
+      const ok = findings.every(({ state, spare }) => state !== 'bad' || spare);
       if (json) print(JSON.stringify({ ok, findings }));
       else show(findings);
       if (!ok) process.exitCode = 1;

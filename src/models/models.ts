@@ -7,7 +7,7 @@ import { suggest } from './closest.js';
 import { readStart, readWhole } from './files.js';
 import { type Model, type ModelCard, readModel, readModelCard } from './model.js';
 import { NAME } from './style.js';
-import { readMetadata } from './weights.js';
+import { readMetadata, wholeSize } from './weights.js';
 
 /** Where models and styles lie: those that ship with the product, and a person's own. */
 export interface Places {
@@ -58,19 +58,55 @@ async function modelFiles({
   return found;
 }
 
+/** What the head of a model file tells. @throws NotFound, BadInput */
+async function readEntry(name: string, { path, source }: Pick<ModelEntry, 'path' | 'source'>) {
+  const head = await readHead(path);
+  const card = readModelCard(readMetadata(head, path), path);
+  return { name, path, source, bytes: (await stat(path)).size, card, whole: wholeSize(head, path) };
+}
+
 /** Every model at hand, by name; files that are no models are left out with a warning. */
 export async function listModels(places: Places = folders): Promise<ModelEntry[]> {
   const entries: ModelEntry[] = [];
-  for (const [name, { path, source }] of await modelFiles(places)) {
+  for (const [name, file] of await modelFiles(places)) {
     try {
-      const card = readModelCard(readMetadata(await readHead(path), path), path);
-      entries.push({ name, path, source, bytes: (await stat(path)).size, card });
+      const { whole: _, ...entry } = await readEntry(name, file);
+      entries.push(entry);
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;
-      log.warn({ path }, error.message);
+      log.warn({ path: file.path }, error.message);
     }
   }
   return entries.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** A model file, and what is wrong with it, if anything is. */
+export interface CheckedModel {
+  readonly name: string;
+  readonly path: string;
+  readonly entry?: ModelEntry;
+  readonly problem?: LivebrushError;
+}
+
+/** Every model file by name: the default one opened, of the others the size held against what the header says. */
+export async function checkModels(places: Places = folders): Promise<CheckedModel[]> {
+  const checked: CheckedModel[] = [];
+  for (const [name, file] of await modelFiles(places)) {
+    const { path } = file;
+    try {
+      const { whole, ...entry } = await readEntry(name, file);
+      if (entry.bytes !== whole)
+        throw new BadInput(
+          `${path} is damaged: it has ${entry.bytes} bytes where its header names ${whole}.`,
+        );
+      if (name === DEFAULT_MODEL) await openModel(name, places);
+      checked.push({ name, path, entry });
+    } catch (error) {
+      if (!(error instanceof LivebrushError)) throw error;
+      checked.push({ name, path, problem: error });
+    }
+  }
+  return checked.sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /**

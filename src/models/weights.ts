@@ -143,6 +143,14 @@ export function readMetadata(start: Uint8Array, what = 'The weights file'): Reco
   return metadataOf(readHeader(start, fail).header, fail);
 }
 
+/** How many bytes a whole safetensors file has, from its first bytes. @throws BadInput */
+export function wholeSize(start: Uint8Array, what = 'The weights file'): number {
+  const fail = failure(what);
+  const { header, start: at } = readHeader(start, fail);
+  const entries = Object.entries(header).filter(([name]) => name !== '__metadata__');
+  return entries.reduce((most, [name, raw]) => Math.max(most, at + readEntry(name, raw, fail).to), at);
+}
+
 /**
  * Reads safetensors: u64 header length, JSON header, bytes without holes (huggingface/safetensors, format 0.4).
  * @throws BadInput with the reason, for anything else. Nothing is allocated before it is known to fit.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BadInput, NotFound } from '../../src/errors.js';
-import { findModel, listModels, openModel } from '../../src/models/models.js';
+import { checkModels, findModel, listModels, openModel } from '../../src/models/models.js';
 import { tinyModel, tinyModelFile } from './tiny-model.js';
 
 let folder: string;
@@ -49,6 +49,25 @@ describe('models', () => {
     expect(failed.hint).toContain('Did you mean fast? The models are broken, fast, fine.');
     await expect(openModel('no/such/model', places)).rejects.toThrow(NotFound);
     await expect(openModel(join(folder, 'none.safetensors'), places)).rejects.toThrow(/There is no file/);
+  });
+
+  it('are checked: the default one opened, the others by their size', async () => {
+    const home = join(folder, 'checked');
+    await mkdir(join(home, 'models'), { recursive: true });
+    const cut = tinyModelFile('fine', 2).slice(0, -2);
+    const badly = tinyModelFile('fast', 1);
+    badly.set(new TextEncoder().encode('x'), new TextDecoder().decode(badly).indexOf('transform/'));
+    const problems = async () => {
+      const checked = await checkModels({ ...places, home });
+      return checked.map(({ name, problem }) => [name, problem?.message ?? 'whole']);
+    };
+    await writeFile(join(home, 'models', 'fine.safetensors'), cut);
+    expect(await problems()).toEqual([
+      ['fast', 'whole'],
+      ['fine', expect.stringMatching(/is damaged: it has \d+ bytes where its header names \d+\.$/)],
+    ]);
+    await writeFile(join(home, 'models', 'fast.safetensors'), badly);
+    expect((await problems())[0]).toEqual(['fast', expect.stringMatching(/belong neither|does not fit/)]);
   });
 
   it('that are damaged say so, and what to do', async () => {
