@@ -16,9 +16,19 @@ export interface TrialPictures {
 }
 
 const SIDE: Size = { width: 256, height: 256 };
+/** Paintings are compared at this many pixels at most: several of the largest that there are would take hours. */
+const MOST_PIXELS = 1e6;
 /** One picture of this many is held out. */
 const EVERY = 4;
 const MOST = 48;
+
+/** `size` shrunk in its shape to what paintings are compared at, with sides that are multiples of `stride`. */
+export function comparedSize(size: Size, stride: number): Size {
+  const scale = Math.sqrt(MOST_PIXELS / (size.width * size.height));
+  if (scale >= 1) return size;
+  const side = (length: number) => stride * Math.max(1, Math.floor((length * scale) / stride));
+  return { width: side(size.width), height: side(size.height) };
+}
 
 /** The bay that our own code draws, by hours of its day, and its colour bars. */
 async function drawnPictures(size: Size): Promise<TrialPictures> {

@@ -8,9 +8,9 @@ import { print, tell } from '../log.js';
 import type { Difference } from '../models/export/compare.js';
 import { inWords } from '../models/files.js';
 import type { Model } from '../models/model.js';
-import type { Pixels } from '../models/pixels.js';
+import type { Pixels, Size } from '../models/pixels.js';
 import { type ExportOptions, type Format, formats, sizeOf, subjectOf } from './export-options.js';
-import { type TrialPictures, trialPictures } from './export-pictures.js';
+import { comparedSize, type TrialPictures, trialPictures } from './export-pictures.js';
 import { type BakedStyle, bakeStyle, modelFacts } from './export-style.js';
 import { gather, size } from './options.js';
 import { checkFree } from './paths.js';
@@ -42,6 +42,7 @@ async function paintHere(
   model: Model,
   { weights }: BakedStyle,
   pictures: readonly Pixels[],
+  signal: AbortSignal,
 ): Promise<Pixels[]> {
   const { openOnnx } = await import('../models/engines/onnx.js');
   const of = (names: Iterable<string>) => new Map([...names].map((name) => [name, weights.get(name)!]));
@@ -50,7 +51,10 @@ async function paintHere(
   const names = Object.keys(model.transform.params).filter((name) => !model.base.has(name));
   using style = await painter.bind(of(names));
   const painted: Pixels[] = [];
-  for (const pixels of pictures) painted.push(...(await painter.paint([{ pixels, style }])));
+  for (const pixels of pictures) {
+    signal.throwIfAborted();
+    painted.push(...(await painter.paint([{ pixels, style }])));
+  }
   return painted;
 }
 
@@ -74,7 +78,7 @@ async function compare(
   const { difference, paintExported } = await import('../models/export/compare.js');
   const { heldOut, what } = trial;
   try {
-    const ours = await paintHere(model, style, heldOut);
+    const ours = await paintHere(model, style, heldOut, signal);
     const theirs = await paintExported(file, heldOut, { floats, signal });
     return { ...difference(ours, theirs), pictures: heldOut.length, what };
   } catch (error) {
@@ -89,20 +93,26 @@ async function styleFile(model: Model, options: ExportOptions, signal: AbortSign
   const { exportTransform } = await import('../models/export/onnx.js');
   const [wanted, floats] = [sizeOf(options), options.io === 'float'];
   const style = await bakeStyle(options.style!, model);
-  const trial = await trialPictures(options.calibrate, wanted, signal);
+  signal.throwIfAborted();
+  const compared = wanted && comparedSize(wanted, model.transform.stride);
+  const trial = await trialPictures(options.calibrate, compared, signal);
   const precision = precisions[options.format as keyof typeof precisions];
   if (precision === 'byte') tell(`Calibrating with ${trial.calibration.length} ${trial.what} …`);
-  const file = await exportTransform(model.transform, {
+  const given = {
     weights: style.weights,
     precision,
     about: about(`Paints pictures in the style ${style.name}.`, { ...style.facts, ...modelFacts(model) }),
-    pictures: floats ? 'floats' : 'bytes',
-    ...(wanted ? { size: wanted } : {}),
+    pictures: floats ? ('floats' as const) : ('bytes' as const),
     fast: options.fast ?? false,
     calibration: trial.calibration,
     signal,
-  });
-  const difference = await compare(file, { model, style, trial, floats, signal });
+  };
+  const sized = (size: Size | undefined) =>
+    exportTransform(model.transform, { ...given, ...(size ? { size } : {}) });
+  const file = await sized(wanted);
+  signal.throwIfAborted();
+  const tried = compared === wanted ? file : await sized(compared);
+  const difference = await compare(tried, { model, style, trial, floats, signal });
   return { file, style: style.name, ...(difference ? { difference } : {}) };
 }
 
@@ -163,12 +173,15 @@ async function exportFolder(model: Model, options: ExportOptions): Promise<Expor
 export async function runExport(options: ExportOptions, signal: AbortSignal): Promise<ExportResult> {
   const subject = subjectOf(options);
   const { out, format, overwrite = false } = options;
-  const [{ openModel }, { writeWhole }] = await Promise.all([
+  const [{ openModel }, { writeWhole }, { checkSize }] = await Promise.all([
     import('../models/models.js'),
     import('../models/files.js'),
+    import('../models/engines/checks.js'),
   ]);
   if (format !== 'tfjs') await checkFree(out, overwrite);
   const model = await openModel(options.model);
+  const wanted = sizeOf(options);
+  if (wanted) checkSize(model.transform, wanted);
   signal.throwIfAborted();
   if (format === 'tfjs') return exportFolder(model, options);
   const { file, ...more } = await (subject === 'style'
@@ -195,7 +208,8 @@ input "content", output "picture", uint8 [1, 3, height, width] in ONNX, int32 [1
 or floats from 0 to 1 with --io float. Sides are multiples of 4.
 
 onnx-int8 measures the ranges of its numbers on the pictures of --calibrate, or on pictures that livebrush draws, and
-says how far its paintings are from the 32-bit ones on pictures that it did not measure on.
+says how far its paintings are from the 32-bit ones on pictures that it did not measure on. For sizes of more than a
+million pixels that is told of the same net at a smaller size.
 
 --metanet and --transform together paint in any style: the outputs of the first are inputs of the second.
 

@@ -1,6 +1,8 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { InferenceSession } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { comparedSize } from '../../src/commands/export-pictures.js';
 import { encodePicture } from '../../src/models/picture.js';
 import { seededPicture } from '../suites/weights.js';
 import { livebrush, workshop } from './cli.js';
@@ -81,6 +83,31 @@ describe('livebrush export', () => {
     expect(ended.json()).toMatchObject({ format: 'onnx-int8', difference: { pictures: 1 } });
   });
 
+  it('compares large sizes at a smaller one', async () => {
+    expect(comparedSize({ width: 1280, height: 720 }, 4)).toEqual({ width: 1280, height: 720 });
+    const { width, height } = comparedSize({ width: 16_000, height: 8000 }, 4);
+    expect([width % 4, height % 4]).toEqual([0, 0]);
+    expect(width / height).toBeCloseTo(2, 1);
+    expect(width * height).toBeLessThanOrEqual(1e6);
+    const out = join(folder, 'large.onnx');
+    const ended = await livebrush(
+      'export',
+      '--style',
+      style,
+      ...model,
+      '--size',
+      '4096x2048',
+      '-o',
+      out,
+      '--json',
+    );
+    expect(ended.code).toBe(0);
+    expect(ended.json()).toMatchObject({ difference: { pictures: 4 } });
+    const session = await InferenceSession.create(out);
+    expect(session.inputMetadata[0]).toMatchObject({ name: 'content', shape: [1, 3, 2048, 4096] });
+    await session.release();
+  });
+
   it('writes a GraphModel as a folder', async () => {
     const out = join(folder, 'graph');
     const wanted = ['export', '--style', style, ...model, '--format', 'tfjs', '-o', out];
@@ -98,6 +125,7 @@ describe('livebrush export', () => {
     [['--style', 'STYLE', '--metanet'], 2, 'do not go together'],
     [['--style', 'STYLE', '--size', '640'], 2, 'width and height'],
     [['--style', 'STYLE', '--size', '30x30'], 1, 'multiples of 4'],
+    [['--style', 'STYLE', '--size', '16384x16384'], 1, 'cannot be painted'],
     [['--style', 'STYLE', '--fast'], 2, '--fast'],
     [['--style', 'STYLE', '--format', 'onnx-int4'], 2, 'onnx-int4'],
     [['--style', 'STYLE', '--io', 'int32'], 2, 'int32'],
