@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { folders } from '../config.js';
-import { NotFound, Unsupported, Usage } from '../errors.js';
+import { NotFound, Unsupported } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { Difference } from '../models/export/compare.js';
 import { inWords } from '../models/files.js';
 import type { Model } from '../models/model.js';
 import type { Pixels, Size } from '../models/pixels.js';
+import { checkFolder, writeFolder } from './export-folder.js';
 import { type ExportOptions, type Format, formats, sizeOf, subjectOf } from './export-options.js';
 import { comparedSize, type TrialPictures, trialPictures } from './export-pictures.js';
 import { type BakedStyle, bakeStyle, modelFacts } from './export-style.js';
@@ -140,18 +140,11 @@ async function netFile(model: Model, options: ExportOptions): Promise<Made> {
   return { file };
 }
 
-/** Writes a GraphModel, `model.json` last: a folder without it is no model. */
 async function exportFolder(model: Model, options: ExportOptions): Promise<ExportResult> {
-  const [{ exportTfjs }, { writeFailure, writeWhole }] = await Promise.all([
-    import('../models/export/tfjs.js'),
-    import('../models/files.js'),
-  ]);
+  const { exportTfjs } = await import('../models/export/tfjs.js');
   const { out, io, overwrite = false } = options;
   const wanted = sizeOf(options);
-  const there = await stat(out).catch(() => undefined);
-  if (there && !there.isDirectory())
-    throw new Usage(`${out} is a file, and a GraphModel is a folder.`, { hint: 'Name a folder with --out.' });
-  await checkFree(there ? join(out, 'model.json') : out, overwrite);
+  await checkFolder(out, overwrite);
   const style = await bakeStyle(options.style!, model);
   const files = exportTfjs(model.transform, {
     weights: style.weights,
@@ -160,11 +153,7 @@ async function exportFolder(model: Model, options: ExportOptions): Promise<Expor
     metadata: { ...style.facts, ...modelFacts(model) },
     ...(wanted ? { size: wanted } : {}),
   });
-  if (!there)
-    await mkdir(out).catch((cause) => {
-      throw writeFailure(out, cause);
-    });
-  for (const [name, bytes] of files) await writeWhole(join(out, name), bytes);
+  await writeFolder(out, files);
   const bytes = [...files.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
   return { out, format: options.format, model: model.card.name, style: style.name, bytes };
 }

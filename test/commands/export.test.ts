@@ -109,7 +109,7 @@ describe('livebrush export', () => {
   });
 
   it('writes a GraphModel as a folder', async () => {
-    const out = join(folder, 'graph');
+    const out = join(folder, 'web', 'graph');
     const wanted = ['export', '--style', style, ...model, '--format', 'tfjs', '-o', out];
     expect((await livebrush(...wanted)).code).toBe(0);
     expect((await readdir(out)).sort()).toEqual(['group1-shard1of1.bin', 'model.json']);
