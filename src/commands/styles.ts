@@ -111,23 +111,26 @@ async function show(name: string, { json }: Given): Promise<void> {
   for (const line of table(rows)) print(line);
 }
 
+/** Why a style that is none of a person's own is not removed. @throws NotFound when there is none of that name. */
+async function refuseRemoval(name: string): Promise<Usage> {
+  const { findStyle } = await import('../models/gallery.js');
+  const style = await findStyle(name);
+  const why =
+    style.source === 'model'
+      ? `lies in the file of the model ${modelsOf(style)}`
+      : 'is a preset: it ships with Livebrush';
+  return new Usage(`${name} ${why} and cannot be removed.`, {
+    hint: 'Only styles that you added can be removed.',
+  });
+}
+
 async function remove(
   name: string,
   { json, tuned }: Pick<Given, 'json'> & { tuned?: string },
 ): Promise<void> {
-  const [{ dropTuned, removeUserStyle }, { findStyle }] = await Promise.all([
-    import('../models/user-styles.js'),
-    import('../models/gallery.js'),
-  ]);
-  const style = await findStyle(name);
-  if (style.source === 'model')
-    throw new Usage(`${name} lies in the file of the model ${modelsOf(style)} and cannot be removed.`, {
-      hint: 'Only styles that you added can be removed.',
-    });
-  if (style.source === 'preset')
-    throw new Usage(`${name} is a preset: it ships with Livebrush and cannot be removed.`, {
-      hint: 'Only styles that you added can be removed.',
-    });
+  const { dropTuned, isUserStyle, removeUserStyle } = await import('../models/user-styles.js');
+  // Not by its card: a damaged style wants to be removed most.
+  if (!(await isUserStyle(name))) throw await refuseRemoval(name);
   if (tuned !== undefined) {
     await dropTuned(name, tuned);
     return print(

@@ -48,7 +48,8 @@ async function readAbout(folder: string): Promise<z.infer<typeof about>> {
   try {
     return about.parse(JSON.parse(text));
   } catch (cause) {
-    throw new BadInput(`${path} is damaged.`, { hint: 'Remove the style and add it again.', cause });
+    const hint = `Remove it with livebrush styles remove ${basename(folder)}, and add it again.`;
+    throw new BadInput(`${path} is damaged.`, { hint, cause });
   }
 }
 
@@ -68,6 +69,11 @@ export async function userStyle(name: string, places: Home = folders): Promise<S
   };
 }
 
+/** Whether a person has a style of that name, damaged or not. */
+export async function isUserStyle(name: string, places: Home = folders): Promise<boolean> {
+  return NAME.test(name) && (await readdir(root(places)).catch((): string[] => [])).includes(name);
+}
+
 /** Every style that a person added, by name; damaged ones are left out with a warning. */
 export async function listUserStyles(places: Home = folders): Promise<Style[]> {
   const styles: Style[] = [];
@@ -77,7 +83,7 @@ export async function listUserStyles(places: Home = folders): Promise<Style[]> {
       styles.push(await userStyle(name, places));
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;
-      log.warn({ name }, error.message);
+      log.warn({ name, ...(error.hint ? { hint: error.hint } : {}) }, error.message);
     }
   }
   return styles.sort((a, b) => a.name.localeCompare(b.name));

@@ -159,6 +159,14 @@ describe('livebrush styles show', () => {
 });
 
 describe('livebrush styles remove', () => {
+  it('forgets a damaged style as well', async () => {
+    await run('add', picture);
+    await writeFile(join(folders.home, 'styles', 'my-painting', 'style.json'), '{"format": 1');
+    await expect(run('show', 'my-painting')).rejects.toThrow(NotFound);
+    expect(await json('remove', 'my-painting')).toEqual({ removed: 'my-painting' });
+    expect(await readdir(join(folders.home, 'styles'))).toEqual([]);
+  });
+
   it('forgets a style that was added, once', async () => {
     await run('add', picture);
     expect(await json('remove', 'my-painting')).toEqual({ removed: 'my-painting' });
