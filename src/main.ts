@@ -173,6 +173,13 @@ function causes(error: Error): string {
   return cause instanceof Error ? `\n[cause] ${cause.stack}${causes(cause)}` : '';
 }
 
+/** What is no UTF-8 came as another name than it was given, and would be read or written under that. @throws Usage */
+function checkText(argv: readonly string[]): void {
+  const broken = argv.find((word) => word.includes('\ufffd'));
+  if (broken !== undefined)
+    throw new Usage(`${broken} is not in UTF-8.`, { hint: 'Rename the file, or give another name.' });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const given = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
   const verbose = given.includes('--verbose') || process.env.LIVEBRUSH_LOG === 'debug';
@@ -185,6 +192,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const signal = interruptible();
   const root = program(signal);
   try {
+    checkText(argv);
     await root.parseAsync(argv.length > 0 ? argv : ['serve'], { from: 'user' });
     return Number(process.exitCode ?? OK);
   } catch (error) {

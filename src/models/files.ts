@@ -14,7 +14,12 @@ export function inWords(bytes: number): string {
 export function readFailure(path: string, cause: unknown): LivebrushError {
   const code = codeOf(cause);
   if (code === 'ENOENT' || code === 'ENOTDIR')
-    return new NotFound(`There is no file ${path}.`, { hint: 'Check the path for typing errors.', cause });
+    return new NotFound(`There is no file ${path}.`, {
+      hint: path.includes('\ufffd')
+        ? 'Its name is not in UTF-8: rename it first.'
+        : 'Check the path for typing errors.',
+      cause,
+    });
   if (code === 'EACCES' || code === 'EPERM')
     return new BadInput(`${path} may not be read by this user.`, { hint: 'Check its permissions.', cause });
   return new BadInput(`${path} cannot be read (${code ?? String(cause)}).`, { cause });

@@ -1,8 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { livebrush, start, workshop } from './cli.js';
 
@@ -66,6 +67,15 @@ describe('livebrush', () => {
     expect(code).toBe(2);
     expect(stderr).toContain("Unknown option '--stile'");
     expect(stderr).toContain('Did you mean --style?');
+  });
+
+  it.skipIf(process.platform === 'win32')('refuses names that are not in UTF-8', async () => {
+    // No argument of a child process in Node holds such bytes, so a shell makes them.
+    const script = 'exec "$0" "$1" image "$(printf "gr\\374n.png")" --out painted.png --style wave';
+    const program = fileURLToPath(new URL('../../bin/livebrush.cjs', import.meta.url));
+    const ended = spawnSync('sh', ['-c', script, process.execPath, program], { encoding: 'utf8' });
+    expect(ended).toMatchObject({ status: 2, stdout: '' });
+    expect(ended.stderr).toContain('livebrush: gr\ufffdn.png is not in UTF-8.');
   });
 
   it('says what is wrong with a command of commands, and with help for a command that there is not', async () => {

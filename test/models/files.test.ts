@@ -33,6 +33,9 @@ describe('reading', () => {
     expect(Buffer.from(await readStart(path, 4)).toString()).toBe('0123');
     expect(await readStart(path, 400)).toHaveLength(10);
     await expect(readStart(join(folder, 'none'), 4)).rejects.toThrow(NotFound);
+    await expect(readWhole(join(folder, 'gr\ufffdn'), 4)).rejects.toMatchObject({
+      hint: expect.stringContaining('UTF-8'),
+    });
   });
 });
 
