@@ -132,6 +132,7 @@ describe('livebrush export', () => {
     [['--style', 'nowhere.png'], 1, 'nowhere.png'],
     [['--style', 'STYLE', '--format', 'onnx-int8', '--calibrate', 'EMPTY'], 1, 'no pictures'],
     [['--style', 'STYLE', '--format', 'onnx-int8', '--calibrate', 'nowhere'], 1, 'nowhere'],
+    [['--style', 'STYLE', '--format', 'onnx-int8', '--calibrate', 'STYLE'], 1, 'is no folder'],
     [['--metanet', '--format', 'tfjs'], 2, '--metanet'],
     [['--metanet', '--io', 'float'], 2, '--metanet'],
   ])('refuses %j in one sentence and writes nothing', async (args, code, named) => {

@@ -198,6 +198,28 @@ describe('image refuses', () => {
     await expect(paint(input, folder, { overwrite: true })).rejects.toThrow(Usage);
   });
 
+  it('to replace another picture of the run, or the style', async () => {
+    const own = join(folder, 'both');
+    await mkdir(own);
+    const pictures = [join(own, 'a.jpg'), join(own, 'a.png')] as const;
+    await writeFile(pictures[0], await encodePicture(blank({ width: 8, height: 8 }), 'jpeg'));
+    await writeFile(pictures[1], await encodePicture(quadrants({ width: 8, height: 8 }), 'png'));
+    const before = await readFile(pictures[1]);
+    const result = await paint(own, own, { format: 'png', overwrite: true });
+    expect(result.pictures).toMatchObject([
+      {
+        output: pictures[1],
+        error: { name: 'Usage', message: expect.stringContaining('another of the pictures') },
+      },
+      { output: join(own, 'a-2.png'), width: 8 },
+    ]);
+    expect(await readFile(pictures[1])).toEqual(before);
+    const style = await readFile(shop.style);
+    const options = { overwrite: true, style: [`${shop.style}:0.5`, shop.other] };
+    await expect(paint(pictures[0], shop.style, options)).rejects.toThrow(/is the style picture/);
+    expect(await readFile(shop.style)).toEqual(style);
+  });
+
   it.skipIf(process.platform === 'win32')(
     'a link that leads nowhere, before it reads a picture',
     async () => {

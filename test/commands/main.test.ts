@@ -48,6 +48,12 @@ describe('livebrush', () => {
     }
   });
 
+  it('names every preset of a training', async () => {
+    expect((await livebrush('train', 'style', '--help')).stdout).toMatch(
+      /recipe to start from: house, or live/,
+    );
+  });
+
   it('loads no native library before a command needs it', async () => {
     const preload = join(folder, 'report.cjs');
     const text = `process.on('exit', () => process.stderr.write(process.report.getReport().sharedObjects.join('\\n')));`;

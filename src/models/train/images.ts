@@ -128,7 +128,7 @@ export class Pictures {
     );
     const parted = split !== 'all' && (held.size > 0 || holdout === 0);
     if (split === 'held-out' && !parted)
-      log.warn({ folders }, 'There is one picture only: it is trained on, and none is held out.');
+      log.warn({ folders }, 'There is one picture only: none can be held out.');
     const hash = createHash('sha256');
     const files: string[] = [];
     for (const { folder, file } of all) {
