@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
-import writeFileAtomic from 'write-file-atomic';
 import { log } from '../log.js';
+import { writeWhole } from '../models/files.js';
 import type { Cue } from '../pipeline/cues.js';
 import { Turns } from '../turns.js';
 
@@ -31,10 +31,15 @@ export class CueFile implements AsyncDisposable {
     void save();
   }
 
-  /** Writes it for the last time; it stays. @throws what the system says. */
+  /** Writes it for the last time; it stays. @throws CannotWrite */
   async finish(): Promise<void> {
     clearInterval(this.#timer);
     await this.#save();
+    this.#finished = true;
+  }
+
+  /** Leaves it as it was written last. */
+  stay(): void {
     this.#finished = true;
   }
 
@@ -42,7 +47,7 @@ export class CueFile implements AsyncDisposable {
     return this.#turns.take(async () => {
       const text = `${JSON.stringify(this.#cues(), undefined, 1)}\n`;
       if (text === this.#written) return;
-      await writeFileAtomic(this.#path, text);
+      await writeWhole(this.#path, text);
       this.#written = text;
     });
   }

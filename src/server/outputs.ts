@@ -167,6 +167,11 @@ export class Outputs implements AsyncDisposable {
         signal: new AbortController().signal,
         meter: output.meter,
       });
+    } catch (error) {
+      sink?.keep();
+      // A list that cannot be written now is kept as it was.
+      if (sink) await cues?.finish().catch(() => cues.stay());
+      throw error;
     } finally {
       signal.removeEventListener('abort', end);
       await sink?.[Symbol.asyncDispose]();

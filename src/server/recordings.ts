@@ -2,15 +2,13 @@ import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Conflict, NotFound } from '../errors.js';
 import { log } from '../log.js';
+import { LEAST } from '../pipeline/sinks/live-target.js';
 import { isLeft } from '../pipeline/sinks/owner.js';
 import { nameAnew, partOf } from '../pipeline/sinks/part-file.js';
 import type { OutputInfo, RecordingInfo } from './protocol.js';
 
 /** `stage-20260102-030405-painted-ab12.mp4`: stream, when it began (UTC), what it holds. */
 const FILE = /^((.{1,64})-(\d{8})-(\d{6})-(painted|source)-[0-9a-f]{4})\.(mp4|mkv|webm)$/;
-
-/** Bytes that one has at least once it shows a picture; headers take less. */
-const LEAST = 512;
 
 const types: Readonly<Record<string, string>> = {
   mp4: 'video/mp4',

@@ -15,7 +15,7 @@ const part = (owner: string, of = id, container = 'mp4') => `.${of}.part-${owner
 
 let folder = '';
 const at = (name: string) => join(folder, name);
-const put = (name: string, text = 'x'.repeat(1000)) => writeFile(at(name), text);
+const put = (name: string, text = 'x'.repeat(2000)) => writeFile(at(name), text);
 const open = (outputs: Partial<OutputInfo>[] = []) =>
   new Recordings(folder, () => outputs as readonly OutputInfo[]);
 
@@ -29,7 +29,7 @@ describe('a recording in progress', () => {
     await put(part(OWNER));
     const recordings = open([{ id, state: 'running', seconds: 2.5 }]);
     expect(await recordings.list()).toMatchObject([
-      { id, stream: 'demo', what: 'painted', running: true, bytes: 1000, seconds: 2.5 },
+      { id, stream: 'demo', what: 'painted', running: true, bytes: 2000, seconds: 2.5 },
     ]);
     const { name, path, type, cues } = await recordings.find(id);
     expect({ name, path, type, cues }).toEqual({

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { extname, join, resolve } from 'node:path';
 import { CannotWrite, NotFound, Unsupported } from '../../errors.js';
+import { log } from '../../log.js';
 import { masked, schemeOf } from '../address.js';
 import { type Av, AvFailure } from '../codec/av.js';
 import { Muxer } from '../codec/mux.js';
@@ -31,6 +32,8 @@ export interface OpenTarget {
   readonly remote: boolean;
   /** After the end was written. */
   finish(): Promise<void>;
+  /** Has what was written stay without an end, where it plays so; `leave` comes next. */
+  keep?(): void;
   /** Frees what is held and removes what should not stay. After `finish` only what never stays. */
   leave(): Promise<void>;
   /** A sentence about a failure. */
@@ -43,6 +46,9 @@ export interface TargetOptions {
   readonly openTimeoutMs: number;
   readonly stallTimeoutMs: number;
 }
+
+/** Bytes that a recording has at least once it shows a picture: headers take 88 (MP4) to 731 (Matroska). */
+export const LEAST = 1024;
 
 const MICROS: Ratio = { num: 1, den: 1_000_000 };
 const TS_TICKS: Ratio = { num: 1, den: 90_000 };
@@ -75,6 +81,7 @@ async function openRecord(av: Av, path: string, { overwrite }: TargetOptions): P
       hint: `Use one of ${Object.keys(files).join(', ')}.`,
     });
   const part = await PartFile.open(path, overwrite);
+  let kept = false;
   try {
     const muxer = await Muxer.open(av, part.path, file.format);
     return {
@@ -88,8 +95,12 @@ async function openRecord(av: Av, path: string, { overwrite }: TargetOptions): P
       keySeconds: 2,
       remote: false,
       finish: () => part.commit(),
+      keep: () => {
+        kept = true;
+      },
       leave: async () => {
         await muxer[Symbol.asyncDispose]();
+        if (kept) await part.commitAsIs(LEAST).catch((err) => log.warn({ err }, 'a recording is lost'));
         await part[Symbol.asyncDispose]();
       },
       failed: (error) => cannotWrite(path, error, error.system),

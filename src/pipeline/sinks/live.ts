@@ -37,6 +37,8 @@ export interface LiveOutput extends LiveSink {
   readonly bytes: number;
   /** Packets of sound that were dropped since they came faster than they were written. */
   readonly soundDropped: number;
+  /** Has a recording that cannot be finished stay as far as it came, if it shows anything, once it is disposed. */
+  keep(): void;
 }
 
 const OPEN_MS = 10_000;
@@ -163,6 +165,10 @@ class AvLiveOutput implements LiveOutput {
 
   get soundDropped(): number {
     return this.#parts.track.dropped;
+  }
+
+  keep(): void {
+    this.#target.keep?.();
   }
 
   sound(packet: SoundPacket): void {

@@ -64,6 +64,12 @@ export class PartFile implements AsyncDisposable {
     }
   }
 
+  /** As `commit`, of a file that is not whole but has so many bytes at least. A smaller one stays what it is. */
+  async commitAsIs(least: number): Promise<void> {
+    const { size } = await stat(this.path);
+    if (this.#open && size >= least) await this.commit();
+  }
+
   /** The new file has the permissions of the one that it replaces. */
   async #replace(): Promise<void> {
     const there = await stat(this.#target).catch(() => undefined);

@@ -167,6 +167,20 @@ describe('recording', () => {
     output.sound((await tone(0, 20_000))[0]!);
   });
 
+  it('stays as far as it came when it is told to, and plays', async () => {
+    for (const name of ['kept.mp4', 'kept.mkv']) {
+      const output = await openLiveOutput(record(at(name)), { ...SMALL, keySeconds: 0.4 });
+      for (let i = 0; i < 60; i++) await output.write(frame(patternAt(SMALL, i), i * 40_000));
+      output.keep();
+      await output[Symbol.asyncDispose]();
+      expect((await probe(at(name))).streams[0]!.packets.length).toBeGreaterThan(30);
+    }
+    const empty = await openLiveOutput(record(at('empty.mkv')), SMALL);
+    empty.keep();
+    await empty[Symbol.asyncDispose]();
+    expect((await readdir(folder)).sort()).toEqual(['kept.mkv', 'kept.mp4']);
+  });
+
   it('refuses what it cannot write, in a sentence', async () => {
     await writeFile(at('there.mp4'), 'x');
     expect(await failure(openLiveOutput(record(at('there.mp4')), SMALL))).toBeInstanceOf(CannotWrite);
