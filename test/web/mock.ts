@@ -109,6 +109,8 @@ export class Mock {
   #tunings: TuningInfo[] = [];
   /** Steps of a tuning that is under way; so many as it has end it. */
   tunedSteps = 0;
+  /** Why the stream's input does not come. */
+  problem = '';
   #look: LookState = {
     mix: [{ style: 'wave', weight: 1 }],
     strength: 0.85,
@@ -157,6 +159,7 @@ export class Mock {
         fps: 30,
         bitrate: 3.1e6,
         keyIntervalMs: 2000,
+        ...(this.problem ? { problem: this.problem } : {}),
       },
       maxAge: 250,
       degraded: { level: 0, width: 640, height: 360, model: 'fast' },

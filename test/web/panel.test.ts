@@ -223,6 +223,14 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('says why the input does not come', async () => {
+    mock.problem = 'Nobody answers at rtmp://camera/…';
+    const page = await open(1440);
+    await page.getByRole('status').filter({ hasText: 'Nobody answers at' }).waitFor();
+    mock.problem = '';
+    await page.context().close();
+  });
+
   it('says that the stream was removed, and opens it anew only when asked to', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

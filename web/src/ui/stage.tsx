@@ -103,14 +103,17 @@ function Labels() {
   );
 }
 
-function Degraded() {
+/** What is wrong with the stream for now: its input does not come, or the machine cannot keep up. */
+function Trouble() {
   const stream = useCell(state.stream);
-  const degraded = stream?.degraded;
-  if (!degraded?.level) return null;
+  if (!stream) return null;
+  const { input, degraded } = stream;
+  const text = input.problem ?? (degraded.level ? t('degraded', degraded) : undefined);
+  if (text === undefined) return null;
   return (
     <p class="degraded" role="status">
       <Icon name="warning" />
-      <span>{t('degraded', { width: degraded.width, height: degraded.height })}</span>
+      <span>{text}</span>
     </p>
   );
 }
@@ -125,7 +128,7 @@ export function Stage() {
         {compare && <Compare />}
         <Empty />
         <Labels />
-        <Degraded />
+        <Trouble />
         <Invitation />
       </div>
     </section>
