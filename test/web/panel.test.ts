@@ -223,6 +223,23 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('shows what went wrong above a dialog', async () => {
+    const page = await open(1440);
+    await page.getByRole('button', { name: 'New style' }).click();
+    await page.getByRole('dialog').waitFor();
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(['x'], 'notes.txt', { type: 'text/plain' }));
+      dispatchEvent(new DragEvent('drop', { dataTransfer }));
+    });
+    const toast = page.locator('.toast.warning');
+    await toast.waitFor();
+    // What is shown later lies above a dialog, whose backdrop dims all else.
+    expect(await toast.evaluate((element) => element.parentElement?.matches(':popover-open'))).toBe(true);
+    await expect(page.getByRole('dialog').count()).resolves.toBe(1);
+    await page.context().close();
+  });
+
   it('says why the input does not come', async () => {
     mock.problem = 'Nobody answers at rtmp://camera/…';
     const page = await open(1440);

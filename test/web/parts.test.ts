@@ -14,7 +14,7 @@ import {
 import { MOMENTS, type Moment, remember } from '../../web/src/history.js';
 import { actionOf, KEYS } from '../../web/src/keys.js';
 import { changed, Looks, merged } from '../../web/src/looks.js';
-import { forgotten, learnt, touchLabel, touchOf } from '../../web/src/midi.js';
+import { forgotten, isPress, learnt, touchLabel, touchOf } from '../../web/src/midi.js';
 import { arrives } from '../../web/src/obs.js';
 
 const look: LookState = {
@@ -101,6 +101,14 @@ describe('keys', () => {
 });
 
 describe('MIDI', () => {
+  it('takes a knob for a press once, each time that it is turned up past its middle', () => {
+    const turns = [20, 50, 60, 64, 70, 90, 127, 100, 30, 90].map((value) => touchOf([0xb0, 30, value])!);
+    const presses = turns.map((touch, i) => isPress(touch, turns[i - 1]?.value));
+    expect(presses.flatMap((is, i) => (is ? [i] : []))).toEqual([3, 9]);
+    const stroke = touchOf([0x90, 36, 10])!;
+    expect(isPress(stroke, stroke.value)).toBe(true);
+  });
+
   it('reads knobs and strokes, and nothing else', () => {
     expect(touchOf([0xb0, 21, 127])).toEqual({ id: 'cc:1:21', kind: 'knob', value: 1 });
     expect(touchOf([0x92, 36, 64])).toMatchObject({ id: 'note:3:36', kind: 'pad' });

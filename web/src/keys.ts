@@ -59,7 +59,7 @@ export function actionOf({ key, ctrlKey, metaKey, altKey, repeat }: Press): Acti
 const TYPING =
   'input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]';
 /** What answers arrows itself. */
-const ARROWS = 'input, select, [role=slider], [role=tab], [role=radio]';
+const ARROWS = 'input, select, [role=slider], [role=tab], [role=tabpanel], [role=radio]';
 const PRESSABLE = 'button, a, summary, input, [role=button], [role=tab], [role=slider]';
 
 /** Whether the element that has the focus wants this key for itself. */

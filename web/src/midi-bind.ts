@@ -1,7 +1,7 @@
 import { type Dial, perform, pickStyle, setDial, setMix } from './actions.js';
 import { t } from './i18n/index.js';
 import { type Action, KEYS } from './keys.js';
-import { learnt, listenMidi, type Touch } from './midi.js';
+import { isPress, learnt, listenMidi, type Touch } from './midi.js';
 import { withWeight } from './mix.js';
 import { state } from './state.js';
 import { keep } from './storage.js';
@@ -17,16 +17,21 @@ export function setFade(fadeMs: number): void {
 
 const isAction = (name: string): name is Action => KEYS.some(([, action]) => action === name);
 
+/** Where each knob stood last. */
+const places = new Map<string, number>();
+
 /** Moves a control as a knob or pad says. Targets: a dial, `fade`, `pad:<number>`, `style:<name>`, or an action. */
-function move(target: string, { kind, value }: Touch): void {
+function move(target: string, touch: Touch): void {
+  const { id, value } = touch;
+  const pressed = isPress(touch, places.get(id));
+  places.set(id, value);
   const [what, name = ''] = target.split(':');
   if (what === 'fade') setFade(value * MOST_FADE_MS);
   else if (what === 'pad') {
     const { styles, weights } = state.pad.value;
     if (styles[Number(name)]) setMix(styles, withWeight(weights, Number(name), value));
   } else if (['strength', 'keepColor', 'steady'].includes(target)) setDial(target as Dial, value);
-  // A knob turned past its middle is a press.
-  else if (kind === 'knob' && value < 0.5) return;
+  else if (!pressed) return;
   else if (what === 'style') pickStyle(name);
   else if (isAction(target)) perform(target);
 }

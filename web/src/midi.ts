@@ -19,6 +19,10 @@ export function touchOf(data: ArrayLike<number> | null | undefined): Touch | und
   return undefined;
 }
 
+/** Whether a touch is a press: a pad's stroke, or a knob that is turned up past its middle from where it stood before. */
+export const isPress = ({ kind, value }: Touch, before = 0): boolean =>
+  kind === 'pad' || (before < 0.5 && value >= 0.5);
+
 /** The map with a touch bound to a target, which it takes away from any other. */
 export function learnt(map: MidiMap, touch: string, target: string): MidiMap {
   const others = Object.entries(map).filter(([id, bound]) => id !== touch && bound !== target);

@@ -221,6 +221,7 @@ export const en = {
   'record.video': 'Video',
   'record.cues': 'Cue list',
   'record.remove': 'Delete the recording',
+  'record.removeSure': 'Delete the recording of {name}?',
 
   'job.choose': 'Choose a video',
   'job.style': 'Style',

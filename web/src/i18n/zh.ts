@@ -220,6 +220,7 @@ export const zh: Sentences = {
   'record.video': '视频',
   'record.cues': '场景列表',
   'record.remove': '删除录像',
+  'record.removeSure': '删除 {name} 的录像？',
 
   'job.choose': '选择视频',
   'job.style': '风格',

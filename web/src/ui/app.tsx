@@ -23,7 +23,16 @@ const DIALOGS = {
   ...{ style: StyleDialog, tune: TuneDialog },
 };
 
+/** Whether the mouse or a finger was used last, and not a key. */
+let pointed = false;
+
+/** A list that was chosen from by mouse lets the keys go: it would take them for the first letters of its entries. */
+function chosen({ target }: Event) {
+  if (pointed && target instanceof HTMLSelectElement) target.blur();
+}
+
 function pressed(event: KeyboardEvent) {
+  pointed = false;
   if (takenBy(event.target as Element | null, event.key)) return;
   const action = actionOf(event);
   if (!action) return;
@@ -55,10 +64,18 @@ function useDoors() {
       receive(event.dataTransfer?.files, event);
     };
     const paste = (event: ClipboardEvent) => receive(event.clipboardData?.files, event);
-    const doors = { keydown: pressed, dragover: over, dragleave: over, drop, paste } as Record<
-      string,
-      (event: never) => void
-    >;
+    const point = () => {
+      pointed = true;
+    };
+    const doors = {
+      keydown: pressed,
+      pointerdown: point,
+      change: chosen,
+      dragover: over,
+      dragleave: over,
+      drop,
+      paste,
+    } as Record<string, (event: never) => void>;
     for (const [name, door] of Object.entries(doors)) addEventListener(name, door as EventListener);
     return () => {
       for (const [name, door] of Object.entries(doors)) removeEventListener(name, door as EventListener);

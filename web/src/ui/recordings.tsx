@@ -9,6 +9,9 @@ import { attempt } from '../toast.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
 
+/** How often the list is read while something is recorded. */
+const POLL_MS = 2000;
+
 /** A link that downloads; where a token is needed, the cookie that stands for it goes along. */
 function Download({ url, name, label }: { url: string; name: string; label: string }) {
   return (
@@ -37,7 +40,10 @@ function Row({ recording, refresh }: { recording: RecordingInfo; refresh: () => 
         <IconButton
           label={t('record.remove')}
           icon="trash"
-          onClick={() => attempt(() => api.removeRecording(id)).then(refresh)}
+          onClick={() => {
+            if (confirm(t('record.removeSure', { name: moment(began) })))
+              void attempt(() => api.removeRecording(id)).then(refresh);
+          }}
         />
       )}
     </li>
@@ -50,12 +56,16 @@ export function Recordings() {
   const [list, setList] = useState<readonly RecordingInfo[]>([]);
   const [what, setWhat] = useState<'painted' | 'source'>('painted');
   const states = outputs.filter(({ kind }) => kind === 'record').map(({ state: how }) => how);
-  const running = states.filter((how) => how !== 'ended').length;
+  const running = states.some((how) => how !== 'ended' && how !== 'failed');
   const refresh = () =>
     attempt(async () =>
       setList([...(await api.recordings())].sort((a, b) => b.began.localeCompare(a.began))),
     );
-  useEffect(() => void refresh(), [states.join()]);
+  useEffect(() => {
+    void refresh();
+    const timer = running ? setInterval(refresh, POLL_MS) : undefined;
+    return () => clearInterval(timer);
+  }, [states.join()]);
   return (
     <div class="recordings">
       <div class="row wrap">

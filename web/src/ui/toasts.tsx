@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import { useCell } from '../cell.js';
 import { t } from '../i18n/index.js';
 import { openStream, retryNow } from '../session.js';
@@ -6,11 +7,19 @@ import { dismiss } from '../toast.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
 
+function raise(element: HTMLElement | null, filled: boolean): void {
+  if (element?.matches(':popover-open')) element.hidePopover();
+  if (filled) element?.showPopover();
+}
+
 /** What a person should read, at the bottom of the page. */
 export function Toasts() {
+  const element = useRef<HTMLDivElement>(null);
   const toasts = useCell(state.toasts);
+  // Above a dialog that is open: what was shown last lies on top.
+  useEffect(() => raise(element.current, toasts.length > 0), [toasts]);
   return (
-    <div class="toasts" role="log" aria-label={t('toasts')}>
+    <div class="toasts" ref={element} popover="manual" role="log" aria-label={t('toasts')}>
       {toasts.map(({ id, level, text, hint }) => (
         <div key={id} class={`toast ${level}`}>
           <Icon name={level === 'good' || level === 'info' ? 'check' : 'warning'} />
