@@ -57,6 +57,15 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
         expect(pixels.map(patternNumber)).toEqual(pts.map((_, i) => i));
       });
 
+      test('interlaced pictures come as they are stored', async () => {
+        for (const order of ['tff', 'bff']) {
+          const encoderOptions = { preset: 'ultrafast', crf: '6', 'x264-params': `${order}=1` };
+          const { pixels } = await read(await clip({ encoderOptions }));
+          expect(pixels.map(patternNumber)).toEqual(pixels.map((_, i) => i));
+          expect(pixels).toHaveLength(12);
+        }
+      });
+
       test('a variable rate stays variable', async () => {
         const pts = [0, 512, 600, 1999, 2000, 6000, 6512, 7003];
         const { timestamps } = await read(await clip({ pts, timeBase }));
