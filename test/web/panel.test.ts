@@ -212,6 +212,68 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await context.close();
   });
 
+  const drop = (page: Page, ...files: [name: string, type: string][]) =>
+    page.evaluate((all) => {
+      const dataTransfer = new DataTransfer();
+      for (const [name, type] of all) dataTransfer.items.add(new File(['x'], name, { type }));
+      dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }));
+    }, files);
+
+  /** Answers uploads only when it is told to. */
+  async function holdUploads(page: Page): Promise<() => void> {
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/api/uploads?*', async (route) => {
+      await held;
+      await route.fulfill({ status: 201, json: { id: 'u1' } }).catch(() => {});
+    });
+    return answer;
+  }
+
+  const VIDEO = { name: 'dance.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(1000) };
+
+  it('feeds a stream from an upload, unless its dialog was closed meanwhile', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card.current').first().waitFor();
+    const fed = () => mock.requests.filter((it) => it === 'PUT /api/streams/main/input').length;
+    const before = fed();
+    const upload = async () => {
+      await page.getByRole('button', { name: 'What to paint' }).click();
+      await page.getByRole('radio', { name: 'Server' }).check({ force: true });
+      const sent = page.waitForRequest('**/api/uploads?*');
+      await page.locator('dialog input[type=file]').setInputFiles(VIDEO);
+      return sent;
+    };
+    const late = await holdUploads(page);
+    const request = await upload();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => request.failure()).not.toBeNull();
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    late();
+    await page.waitForTimeout(300);
+    expect(fed()).toBe(before);
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await upload();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(fed()).toBe(before + 1);
+    await page.context().close();
+  });
+
+  it('takes a video that is dropped on the open dialog', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card').first().waitFor();
+    await page.getByRole('button', { name: 'What to paint' }).click();
+    await drop(page, ['waltz.webm', 'video/webm']);
+    const dialog = page.getByRole('dialog', { name: 'What to paint' });
+    await dialog.getByText('waltz.webm').waitFor();
+    expect(await dialog.getByRole('button', { name: 'Paint this video' }).isEnabled()).toBe(true);
+    await page.context().close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

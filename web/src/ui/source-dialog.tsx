@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type InputWish } from '../api.js';
 import { type Devices, devices } from '../capture.js';
 import { useCell } from '../cell.js';
@@ -7,6 +7,7 @@ import { publish, stopPublishing } from '../publish.js';
 import { feed } from '../session.js';
 import { type PublishSettings, state } from '../state.js';
 import { keep } from '../storage.js';
+import { takeFile } from '../take-file.js';
 import { attempt } from '../toast.js';
 import { Dialog } from './dialog.js';
 import { Icon, type IconName } from './icon.js';
@@ -134,16 +135,25 @@ function ServerFields() {
   const [url, setUrl] = useState('');
   const [listen, setListen] = useState(false);
   const [sent, setSent] = useState<number>();
+  const gone = useRef(new AbortController()).current;
+  useEffect(() => () => gone.abort(), []);
   const use = async (input: InputWish) => {
     stopPublishing();
-    if (await feed(input)) close();
+    if ((await feed(input)) && !gone.signal.aborted) close();
   };
+  /** Into the stream it was chosen for, unless this page was left or a source begun meanwhile. */
   const upload = (file: File | undefined) =>
     file &&
     attempt(async () => {
+      const name = state.streamName.value;
+      const before = state.publishing.value?.media;
       setSent(0);
-      const { id } = await api.upload(file, setSent).finally(() => setSent(undefined));
-      await use({ kind: 'file', file: id, loop: true });
+      const { id } = await api.upload(file, setSent, gone.signal).finally(() => setSent(undefined));
+      const now = state.publishing.value?.media;
+      if (gone.signal.aborted || (now && now !== before)) return;
+      stopPublishing();
+      await api.setInput(name, { kind: 'file', file: id, loop: true });
+      if (!gone.signal.aborted) close();
     });
   return (
     <div class="server-sources">
@@ -162,7 +172,8 @@ function ServerFields() {
           <input
             type="file"
             accept="video/*,.mkv"
-            onChange={(event) => upload(event.currentTarget.files?.[0])}
+            disabled={sent !== undefined}
+            onChange={(event) => upload(takeFile(event.currentTarget))}
           />
         </label>
       </div>
@@ -211,7 +222,11 @@ function FileFields({ file, onFile }: { file: File | undefined; onFile: (file: F
     <label class="drop">
       <Icon name="file" />
       <span class="clip">{file?.name ?? t('source.chooseFile')}</span>
-      <input type="file" accept="video/*" onChange={(event) => onFile(event.currentTarget.files?.[0])} />
+      <input
+        type="file"
+        accept="video/*,.mkv"
+        onChange={(event) => onFile(takeFile(event.currentTarget) ?? file)}
+      />
     </label>
   );
 }
@@ -221,6 +236,11 @@ export function SourceDialog() {
   const dropped = useCell(state.dropped);
   const [kind, setKind] = useState<Kind>(dropped ? 'file' : 'camera');
   const [file, setFile] = useState(dropped);
+  useEffect(() => {
+    if (!dropped) return;
+    setKind('file');
+    setFile(dropped);
+  }, [dropped]);
   const begin = () => {
     close();
     if (kind !== 'server') void publish(kind, file);

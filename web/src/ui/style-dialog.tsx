@@ -4,6 +4,7 @@ import { closeMedia } from '../capture.js';
 import { useCell } from '../cell.js';
 import { t } from '../i18n/index.js';
 import { state } from '../state.js';
+import { takeFile } from '../take-file.js';
 import { attempt } from '../toast.js';
 import { STEPS, tune } from '../tune.js';
 import { Dialog } from './dialog.js';
@@ -72,6 +73,13 @@ export function StyleDialog() {
   useEffect(() => {
     if (dropped) setPicture(dropped);
   }, [dropped]);
+  const open = useRef(true);
+  useEffect(
+    () => () => {
+      open.current = false;
+    },
+    [],
+  );
   const name =
     title.trim() ||
     (picture instanceof File ? picture.name.replace(/\.[^.]+$/, '') : '') ||
@@ -82,7 +90,8 @@ export function StyleDialog() {
     const added = await addStyle(picture, name);
     setBusy(false);
     if (added === undefined) return;
-    close();
+    // It may have been closed meanwhile, and another dialog stand there.
+    if (open.current) close();
     if (tuning) await tune(added, STEPS.usual);
   };
   return (
@@ -105,7 +114,7 @@ export function StyleDialog() {
             <input
               type="file"
               accept="image/*"
-              onChange={(event) => setPicture(event.currentTarget.files?.[0])}
+              onChange={(event) => setPicture(takeFile(event.currentTarget))}
             />
           </label>
           <button type="button" class="drop" onClick={() => setShooting(true)}>
