@@ -232,7 +232,7 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     return answer;
   }
 
-  const VIDEO = { name: 'dance.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(1000) };
+  const VIDEO = { name: 'tango.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(1000) };
 
   it('feeds a stream from an upload, unless its dialog was closed meanwhile', async () => {
     const page = await open(1440);
@@ -271,6 +271,46 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     const dialog = page.getByRole('dialog', { name: 'What to paint' });
     await dialog.getByText('waltz.webm').waitFor();
     expect(await dialog.getByRole('button', { name: 'Paint this video' }).isEnabled()).toBe(true);
+    await page.context().close();
+  });
+
+  it('keeps what was begun on a page of the deck while another one is shown', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card.current').first().waitFor();
+    const show = (name: string) => page.getByRole('tab', { name, exact: true }).click();
+    await show('Cycle');
+    const picks = page.getByRole('list', { name: 'Styles, in the order' }).getByRole('button');
+    for (const at of [4, 2, 0]) await picks.nth(at).click();
+    const frames = page.getByRole('spinbutton', { name: 'A new style every' });
+    await frames.fill('');
+    await frames.pressSequentially('30', { delay: 300 });
+    await show('Mix');
+    await show('Cycle');
+    expect(await frames.inputValue()).toBe('30');
+    expect(await picks.and(page.locator('[aria-pressed=true]')).count()).toBe(3);
+    await frames.fill('');
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await expect.poll(() => changes().at(-1)).toMatchObject({ cycle: { everyFrames: 30 } });
+
+    const answer = await holdUploads(page);
+    await show('Paint videos');
+    const field = page.locator('.videos input[type=file]');
+    await field.setInputFiles(VIDEO);
+    await page.getByRole('button', { name: 'Paint it' }).click();
+    await show('Mix');
+    await show('Paint videos');
+    await page.getByText('tango.mp4', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Paint it' }).click();
+    await show('Mix');
+    const asked = page.waitForRequest('**/api/jobs');
+    answer();
+    expect((await asked).postDataJSON()).toMatchObject({ input: 'u1' });
+    await show('Paint videos');
+    await page.getByText('Choose a video', { exact: true }).waitFor();
+    await field.setInputFiles(VIDEO);
+    await page.getByText('tango.mp4', { exact: true }).waitFor();
+    expect(await page.getByRole('button', { name: 'Paint it' }).isEnabled()).toBe(true);
     await page.context().close();
   });
 

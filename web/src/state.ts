@@ -1,5 +1,6 @@
 import type {
   ErrorCode,
+  JobInfo,
   LookState,
   ServerInfo,
   Stats,
@@ -40,6 +41,21 @@ export type OpenDialog = 'source' | 'token' | 'sheet' | 'style' | 'tune' | undef
 export interface MixPad {
   readonly styles: readonly string[];
   readonly weights: readonly number[];
+}
+
+/** A video on its way to be painted. */
+export interface JobDraft {
+  readonly file?: File | undefined;
+  /** Empty: the one that is painted with. */
+  readonly style: string;
+  /** How far the upload is, from 0 to 1, while there is one. */
+  readonly sent?: number | undefined;
+}
+
+/** What a cycle will be when it is started. */
+export interface CycleDraft {
+  readonly styles: readonly string[];
+  readonly everyFrames: number;
 }
 
 /** How this page publishes; kept in the browser. */
@@ -102,6 +118,11 @@ export const state = {
   dialog: new Cell<OpenDialog>(undefined),
   toasts: new Cell<readonly Toast[]>([]),
   pad: new Cell<MixPad>({ styles: [], weights: [] }),
+  /** Undefined until something is chosen: then the cycle that runs is shown. */
+  cycle: new Cell<CycleDraft | undefined>(undefined),
+  job: new Cell<JobDraft>({ style: '' }),
+  /** The newest first. */
+  jobs: new Cell<readonly JobInfo[]>([]),
   cues: new Cell<CueStack>(readStack(undefined)),
   midi: new Cell<'off' | 'on'>('off'),
   midiMap: new Cell<MidiMap>(kept<MidiMap>('midi', {})),

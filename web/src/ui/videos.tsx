@@ -1,17 +1,17 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { JobInfo } from '../../../src/server/protocol.js';
 import { mainStyle } from '../actions.js';
-import { api } from '../api.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
+import { cancelJob, draftJob, loadJobs, startJob, stopUpload } from '../jobs.js';
 import { state } from '../state.js';
-import { attempt } from '../toast.js';
+import { takeFile } from '../take-file.js';
 import { Icon } from './icon.js';
 
 const busy = ({ state: how }: JobInfo) => how === 'queued' || how === 'running';
 const POLL_MS = 1000;
 
-function Job({ job, refresh }: { job: JobInfo; refresh: () => void }) {
+function Job({ job }: { job: JobInfo }) {
   const { id, input, state: how, frames, total, fps, output, problem } = job;
   const share = how === 'done' ? 1 : total ? Math.min(1, frames / total) : undefined;
   return (
@@ -27,7 +27,7 @@ function Job({ job, refresh }: { job: JobInfo; refresh: () => void }) {
         </span>
       </span>
       {busy(job) && (
-        <button type="button" class="plain" onClick={() => attempt(() => api.cancelJob(id)).then(refresh)}>
+        <button type="button" class="plain" onClick={() => cancelJob(id)}>
           {t('cancel')}
         </button>
       )}
@@ -41,47 +41,32 @@ function Job({ job, refresh }: { job: JobInfo; refresh: () => void }) {
   );
 }
 
-function useJobs(): [readonly JobInfo[], () => void] {
-  const [jobs, setJobs] = useState<readonly JobInfo[]>([]);
-  const refresh = () => void attempt(async () => setJobs(await api.jobs()));
+function useJobs(): readonly JobInfo[] {
+  const jobs = useCell(state.jobs);
   const active = jobs.some(busy);
-  useEffect(refresh, []);
+  useEffect(() => void loadJobs(), []);
   useEffect(() => {
     if (!active) return;
-    const timer = setInterval(refresh, POLL_MS);
+    const timer = setInterval(loadJobs, POLL_MS);
     return () => clearInterval(timer);
   }, [active]);
-  return [[...jobs].sort((a, b) => b.created.localeCompare(a.created)), refresh];
+  return jobs;
 }
 
 /** Whole videos, painted on the server. */
 export function Videos() {
   const styles = useCell(state.styles);
   const look = useCell(state.look);
-  const [jobs, refresh] = useJobs();
-  const [style, setStyle] = useState('');
-  const [file, setFile] = useState<File>();
-  const [sent, setSent] = useState<number>();
-  const upload = useRef<AbortController>(undefined);
+  const jobs = useJobs();
+  const { file, style, sent } = useCell(state.job);
   const chosen = style || mainStyle(look);
-  const begin = async () => {
-    if (!file) return;
-    upload.current = new AbortController();
-    setSent(0);
-    const job = await attempt(async () => {
-      const { id } = await api.upload(file, setSent, upload.current?.signal);
-      return api.startJob({
-        input: id,
-        style: chosen,
-        strength: look.strength,
-        keepColor: look.keepColor >= 0.5,
-        steady: look.steady,
-      });
+  const begin = () =>
+    startJob({
+      style: chosen,
+      strength: look.strength,
+      keepColor: look.keepColor >= 0.5,
+      steady: look.steady,
     });
-    setSent(undefined);
-    if (job) setFile(undefined);
-    refresh();
-  };
   return (
     <div class="videos">
       <div class="row wrap">
@@ -91,12 +76,12 @@ export function Videos() {
           <input
             type="file"
             accept="video/*,.mkv"
-            onChange={(event) => setFile(event.currentTarget.files?.[0])}
+            onChange={(event) => draftJob({ file: takeFile(event.currentTarget) ?? file })}
           />
         </label>
         <label class="inline">
           {t('job.style')}
-          <select value={chosen} onChange={(event) => setStyle(event.currentTarget.value)}>
+          <select value={chosen} onChange={(event) => draftJob({ style: event.currentTarget.value })}>
             {styles.map(({ name, title }) => (
               <option key={name} value={name}>
                 {title}
@@ -115,7 +100,7 @@ export function Videos() {
             <span class="quiet number">
               {t('job.uploading')} {percent(sent)}
             </span>
-            <button type="button" class="plain" onClick={() => upload.current?.abort()}>
+            <button type="button" class="plain" onClick={stopUpload}>
               {t('cancel')}
             </button>
           </>
@@ -124,7 +109,7 @@ export function Videos() {
       {jobs.length === 0 && <p class="quiet">{t('job.empty')}</p>}
       <ul class="job-list">
         {jobs.map((job) => (
-          <Job key={job.id} job={job} refresh={refresh} />
+          <Job key={job.id} job={job} />
         ))}
       </ul>
     </div>
