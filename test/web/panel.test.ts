@@ -314,6 +314,32 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('makes a style of a drawing, says what it cannot read, and which of several files it takes', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card.current').first().waitFor();
+    const field = page.locator('dialog input[type=file]');
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><path d="M0 0h9v9z"/></svg>';
+    const choose = async (text: string) => {
+      await page.getByRole('button', { name: 'New style' }).click();
+      await field.setInputFiles({ name: 'a.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(text) });
+      await page.getByRole('button', { name: 'Paint with it' }).click();
+    };
+    await page.route('**/api/styles?*', (route) => route.fulfill({ json: { name: 'mine', title: 'a' } }));
+    const sent = page.waitForRequest('**/api/styles?*');
+    await choose(svg);
+    expect((await sent).headers()['content-type']).toBe('image/jpeg');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await choose('no drawing');
+    await page.getByText('This browser cannot read that picture.').waitFor();
+    await page.keyboard.press('Escape');
+    await drop(page, ['notes.txt', 'text/plain'], ['a.png', 'image/png'], ['b.png', 'image/png']);
+    await page.getByRole('dialog', { name: 'New style' }).waitFor();
+    await page.getByText('One file at a time: a.png is taken.').waitFor();
+    await drop(page, ['polka.mkv', '']);
+    await page.getByRole('dialog', { name: 'What to paint' }).getByText('polka.mkv').waitFor();
+    await page.context().close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

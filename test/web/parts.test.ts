@@ -11,6 +11,7 @@ import {
   removeCue,
   step,
 } from '../../web/src/cue-stack.js';
+import { fileKind } from '../../web/src/file-kind.js';
 import { MOMENTS, type Moment, remember } from '../../web/src/history.js';
 import { actionOf, KEYS } from '../../web/src/keys.js';
 import { changed, Looks, merged } from '../../web/src/looks.js';
@@ -122,6 +123,19 @@ describe('MIDI', () => {
     expect(learnt(map, 'cc:1:2', 'steady')).toEqual({ 'cc:1:2': 'steady' });
     expect(forgotten(map, 'strength')).toEqual({});
     expect([touchLabel('cc:1:21'), touchLabel('note:3:36')]).toEqual(['CC 21', 'Note 36 / 3']);
+  });
+});
+
+describe('what a dropped file is', () => {
+  it('is told by its type, and by its name where it has none', () => {
+    const kinds = [
+      ['a.mkv', ''],
+      ['A.JPG', ''],
+      ['a.bin', 'video/mp4'],
+      ['a.png', 'text/plain'],
+      ['notes', ''],
+    ].map(([name, type]) => fileKind({ name: name!, type: type! }));
+    expect(kinds).toEqual(['video', 'image', 'video', undefined, undefined]);
   });
 });
 

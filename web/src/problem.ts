@@ -5,7 +5,7 @@ export class Problem extends Error {
   override readonly name = 'Problem';
 
   constructor(
-    readonly code: ErrorCode | 'offline' | 'camera' | 'unsupported-here',
+    readonly code: ErrorCode | 'offline' | 'camera' | 'picture' | 'unsupported-here',
     message: string,
     readonly hint?: string,
     readonly status = 0,

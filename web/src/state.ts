@@ -135,4 +135,4 @@ export const state = {
   dropped: new Cell<File | undefined>(undefined),
 };
 
-export type ProblemCode = ErrorCode | 'offline' | 'camera' | 'unsupported-here';
+export type ProblemCode = ErrorCode | 'offline' | 'camera' | 'picture' | 'unsupported-here';

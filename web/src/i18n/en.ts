@@ -302,6 +302,7 @@ export const en = {
   'toast.noPicture': 'There is no picture yet.',
   'toast.styleAdded': 'New style: {name}',
   'toast.wrongFile': 'Only pictures and videos can be dropped here.',
+  'toast.oneFile': 'One file at a time: {name} is taken.',
   'toast.noMidi': 'MIDI is not available.',
   'toast.noMidiWay': 'Use Chrome, Edge or Firefox on https or localhost, and allow it.',
 
@@ -328,6 +329,8 @@ export const en = {
   'problem.camera': 'The browser gave no camera or screen.',
   'problem.camera.way':
     'Allow it beside the address, check that no other program holds it, and open this page on https or localhost.',
+  'problem.picture': 'This browser cannot read that picture.',
+  'problem.picture.way': 'Save it as JPEG, PNG or WebP and choose that.',
   'problem.unsupported-here': 'This browser cannot do that.',
   'problem.unsupported-here.way': 'Use a current Chrome, Edge, Firefox or Safari.',
 } as const;

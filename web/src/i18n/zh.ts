@@ -299,6 +299,7 @@ export const zh: Sentences = {
   'toast.noPicture': '还没有画面。',
   'toast.styleAdded': '新风格：{name}',
   'toast.wrongFile': '这里只能拖入图片和视频。',
+  'toast.oneFile': '一次只能用一个文件：已采用 {name}。',
   'toast.noMidi': '无法使用 MIDI。',
   'toast.noMidiWay': '请在 https 或 localhost 上使用 Chrome、Edge 或 Firefox，并允许访问。',
 
@@ -324,6 +325,8 @@ export const zh: Sentences = {
   'problem.offline.way': '请检查服务器是否在运行，以及本设备能否访问它。',
   'problem.camera': '浏览器没有提供摄像头或屏幕。',
   'problem.camera.way': '请在地址栏旁允许访问，确认没有其他程序占用，并在 https 或 localhost 上打开此页面。',
+  'problem.picture': '此浏览器无法读取该图片。',
+  'problem.picture.way': '请另存为 JPEG、PNG 或 WebP 后再选择。',
   'problem.unsupported-here': '此浏览器不支持该操作。',
   'problem.unsupported-here.way': '请使用新版 Chrome、Edge、Firefox 或 Safari。',
 };

@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import { perform } from '../actions.js';
 import { useCell } from '../cell.js';
+import { fileKind } from '../file-kind.js';
 import { language, t } from '../i18n/index.js';
 import { actionOf, takenBy } from '../keys.js';
 import { state } from '../state.js';
@@ -40,16 +41,17 @@ function pressed(event: KeyboardEvent) {
   perform(action);
 }
 
-/** A picture becomes a style, a video a source. */
+/** A picture becomes a style, a video a source; of several the first. */
 function receive(files: FileList | undefined | null, event: Event) {
-  const file = [...(files ?? [])].find(({ type }) => /^(image|video)\//.test(type));
+  const file = [...(files ?? [])].find(fileKind);
   if (!file) {
     if (files?.length) say('warning', t('toast.wrongFile'));
     return;
   }
   event.preventDefault();
+  if (files && files.length > 1) say('warning', t('toast.oneFile', { name: file.name }));
   state.dropped.value = file;
-  state.dialog.value = file.type.startsWith('image/') ? 'style' : 'source';
+  state.dialog.value = fileKind(file) === 'image' ? 'style' : 'source';
 }
 
 function useDoors() {
