@@ -332,6 +332,7 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await choose('no drawing');
     await page.getByText('This browser cannot read that picture.').waitFor();
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
     await drop(page, ['notes.txt', 'text/plain'], ['a.png', 'image/png'], ['b.png', 'image/png']);
     await page.getByRole('dialog', { name: 'New style' }).waitFor();
     await page.getByText('One file at a time: a.png is taken.').waitFor();
@@ -419,6 +420,24 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     } finally {
       mock.watchOnly = false;
     }
+  });
+
+  it.each([
+    [404, '?style=nope', 'There is no style nope.'],
+    [400, '?strength=7', 'The query strength is a number from 0 to 1.'],
+  ])('says why a watch page cannot have its look (%i), and asks no more', async (status, query, message) => {
+    const page = await open(1440);
+    let asked = 0;
+    await page.route('**/whep?*', (route) => {
+      asked++;
+      return route.fulfill({ status, json: { error: { code: 'not-found', message } } });
+    });
+    await page.goto(`${base}/watch/main${query}`);
+    await page.getByRole('status').filter({ hasText: message }).waitFor();
+    await page.waitForTimeout(1500);
+    expect(asked).toBe(1);
+    expect(await page.getByRole('status').textContent()).toContain(message);
+    await page.context().close();
   });
 
   it('shows a stream alone on its watch page, in the look that is asked for', async () => {

@@ -1,5 +1,6 @@
 import './css/watch.css';
 import { t } from './i18n/index.js';
+import type { Problem } from './problem.js';
 import { bearer, takeToken } from './token.js';
 import { Viewer } from './whep.js';
 
@@ -52,6 +53,14 @@ addEventListener('keydown', ({ key }) => {
   }
 });
 
+const LOOK = ['style', 'strength', 'keepColor'];
+
+/** A look that cannot be had: the address has to change first. */
+const isFinal = ({ status }: Problem): boolean => {
+  const query = new URLSearchParams(location.search);
+  return (status === 400 || status === 404) && LOOK.some((name) => query.has(name));
+};
+
 new Viewer({
   url: url(),
   iceServers: await iceServers(),
@@ -62,6 +71,7 @@ new Viewer({
       connecting: t('stage.connecting'),
       waiting,
       denied: t('watch.denied'),
+      refused: [t('watch.refused'), problem?.message].filter(Boolean).join(' '),
       playing: '',
       closed: '',
     };
@@ -71,4 +81,5 @@ new Viewer({
     video.srcObject = media;
     void play();
   },
+  isFinal,
 });

@@ -2,7 +2,7 @@ import { Backoff, pause } from './backoff.js';
 import { connected, hangUp, lost, negotiate, newPeer } from './peer.js';
 import { asProblem, type Problem } from './problem.js';
 
-export type WatchState = 'connecting' | 'playing' | 'waiting' | 'denied' | 'closed';
+export type WatchState = 'connecting' | 'playing' | 'waiting' | 'denied' | 'refused' | 'closed';
 
 export interface WatchOptions {
   readonly url: string;
@@ -11,6 +11,8 @@ export interface WatchOptions {
   /** Told of each change of state, with the reason for waiting. */
   onState(state: WatchState, problem?: Problem): void;
   onMedia(media: MediaStream): void;
+  /** Whether asking again is of no use. */
+  isFinal?(problem: Problem): boolean;
 }
 
 /** What arrives here, once asked. */
@@ -25,7 +27,7 @@ export interface WatchStats {
 /** Without a decoded frame for so long, the connection is made anew. */
 const SILENCE_MS = 8000;
 
-/** Watches a stream over WHEP until closed, and again after each cut, for ever. */
+/** Watches a stream over WHEP until closed or refused for good, and again after each cut, for ever. */
 export class Viewer {
   readonly #stop = new AbortController();
   #peer: RTCPeerConnection | undefined;
@@ -50,6 +52,10 @@ export class Viewer {
       } catch (thrown) {
         if (signal.aborted) break;
         const problem = asProblem(thrown);
+        if (this.options.isFinal?.(problem)) {
+          removeEventListener('pagehide', leave);
+          return this.options.onState('refused', problem);
+        }
         wait = problem.retryMs ?? 0;
         this.options.onState([401, 403].includes(problem.status) ? 'denied' : 'waiting', problem);
       }

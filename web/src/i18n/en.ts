@@ -194,6 +194,7 @@ export const en = {
   'watch.token': 'Viewers need a token for reading: put #token=… behind the link.',
   'watch.open': 'Open the player',
   'watch.denied': 'This stream asks for a token: put #token=… behind the address.',
+  'watch.refused': 'The look in the address cannot be shown.',
   'output.title': 'Also send to',
   'output.record': 'Recording',
   'output.hls': 'HLS',

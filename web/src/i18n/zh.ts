@@ -193,6 +193,7 @@ export const zh: Sentences = {
   'watch.token': '观众需要读取令牌：请在链接后加上 #token=…',
   'watch.open': '打开播放器',
   'watch.denied': '此直播流需要令牌：请在地址后加上 #token=…',
+  'watch.refused': '无法显示地址中指定的效果。',
   'output.title': '同时发送到',
   'output.record': '录像',
   'output.hls': 'HLS',
