@@ -440,6 +440,26 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('leaves the panel its remembered token when a watch link is opened in the same browser', async () => {
+    const page = await open(1440);
+    await page.locator('.chip.fps').waitFor();
+    await page.evaluate(() => localStorage.setItem('livebrush.token', 'admin-token'));
+    const watch = await page.context().newPage();
+    await watch.addInitScript(fakePeers);
+    const asked: (string | undefined)[] = [];
+    watch.on('request', (request) => {
+      if (request.url().endsWith('/whep')) asked.push(request.headers().authorization);
+    });
+    await watch.goto(`${base}/watch/main#token=read-token`);
+    await expect.poll(() => asked[0]).toBe('Bearer read-token');
+    expect(watch.url()).not.toContain('token');
+    await watch.reload();
+    await expect.poll(() => asked.at(-1) && asked.length).toBe(2);
+    expect(asked[1]).toBe('Bearer read-token');
+    expect(await page.evaluate(() => localStorage.getItem('livebrush.token'))).toBe('admin-token');
+    await page.context().close();
+  });
+
   it('shows a stream alone on its watch page, in the look that is asked for', async () => {
     faults.length = 0;
     const page = await open(1440, 'en-US', '/watch/main?style=udnie&strength=0.5');

@@ -1,7 +1,7 @@
 import './css/watch.css';
 import { t } from './i18n/index.js';
 import type { Problem } from './problem.js';
-import { bearer, takeToken } from './token.js';
+import { bearer, takeVisitorToken } from './token.js';
 import { Viewer } from './whep.js';
 
 /** The stream's name: the last part of `/watch/{stream}`. */
@@ -33,7 +33,7 @@ function url(): string {
   return `/${encodeURIComponent(stream)}/whep${query ? `?${query}` : ''}`;
 }
 
-takeToken();
+takeVisitorToken();
 // A page that a browser brings back as it was has lost its connection for good.
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 document.title = `${stream} · Livebrush`;
