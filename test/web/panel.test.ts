@@ -341,6 +341,24 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('begins one recording, however often it is asked before the answer', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card.current').first().waitFor();
+    const begun = () => mock.requests.filter((it) => it === 'POST /api/streams/main/outputs').length;
+    const before = begun();
+    await page.route('**/outputs', async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await route.continue();
+    });
+    for (let i = 0; i < 3; i++) await page.keyboard.press('r');
+    await page.getByRole('button', { name: 'Stop recording' }).first().waitFor();
+    await page.waitForTimeout(700);
+    expect(begun()).toBe(before + 1);
+    await page.keyboard.press('r');
+    await page.getByRole('button', { name: 'Record', exact: true }).first().waitFor();
+    await page.context().close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

@@ -103,8 +103,13 @@ const running = () =>
     ({ kind, state: how }) => kind === 'record' && ['starting', 'running', 'retrying'].includes(how),
   );
 
+/** Streams whose recording is being begun or ended: until that is answered, asking again would begin a second one. */
+const asked = new Set<string>();
+
 export async function toggleRecord(what: 'painted' | 'source' = 'painted'): Promise<void> {
   const name = state.streamName.value;
+  if (asked.has(name)) return;
+  asked.add(name);
   const output = running();
   await attempt(async () => {
     if (output) {
@@ -114,6 +119,7 @@ export async function toggleRecord(what: 'painted' | 'source' = 'painted'): Prom
     const stream = await api.stream(name);
     if (state.streamName.value === name) state.stream.value = stream;
   });
+  asked.delete(name);
 }
 
 /** Saves a file through the browser's own downloads. */
