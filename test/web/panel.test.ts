@@ -359,6 +359,35 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('has the same cues in two tabs of a stream', async () => {
+    const one = await open(1440);
+    const two = await one.context().newPage();
+    await two.addInitScript(fakePeers);
+    await two.goto(base);
+    const names = (page: Page) =>
+      page
+        .locator('.cue-name')
+        .evaluateAll((inputs) => inputs.map((input) => (input as HTMLInputElement).value));
+    for (const page of [one, two]) {
+      await page.locator('.style-card.current').first().waitFor();
+      await page.getByRole('tab', { name: 'Cues' }).click();
+    }
+    await one.getByRole('button', { name: /Store/ }).first().click();
+    await expect.poll(() => names(two).then(({ length }) => length)).toBe(1);
+    await two.getByRole('button', { name: /Store/ }).first().click();
+    await expect.poll(() => names(one).then(({ length }) => length)).toBe(2);
+    await two.locator('.cue-name').first().fill('opening');
+    await two.locator('.cue-name').first().press('Tab');
+    await expect.poll(() => names(one).then(([name]) => name)).toBe('opening');
+    await one
+      .locator('.cue')
+      .nth(1)
+      .getByRole('button', { name: /Remove|Delete/ })
+      .click();
+    await expect.poll(() => names(two)).toEqual(['opening']);
+    await one.context().close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

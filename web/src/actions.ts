@@ -1,13 +1,13 @@
 import type { LookState } from '../../src/server/protocol.js';
 import { api } from './api.js';
-import { addCue, type CueStack, goTo, step } from './cue-stack.js';
+import { addCue, type CueStack, goTo, readStack, step } from './cue-stack.js';
 import { t } from './i18n/index.js';
 import type { Action } from './keys.js';
 import { MOST_ON_PAD, padFrom, sharesOf } from './mix.js';
 import { smallPicture } from './picture.js';
 import { change, looks, refreshStyles } from './session.js';
 import { state } from './state.js';
-import { keep } from './storage.js';
+import { keep, kept } from './storage.js';
 import { attempt, say } from './toast.js';
 
 /** The style that weighs most. */
@@ -70,21 +70,25 @@ export function startPad(): void {
   );
 }
 
-export function setCues(stack: CueStack): void {
+/** Changes the cues as this browser has them now: another tab may have written since this one read them. */
+export function setCues(edit: (stack: CueStack) => CueStack): CueStack {
+  const key = `cues.${state.streamName.value}`;
+  const stack = edit(readStack(kept(key, state.cues.value)));
   state.cues.value = stack;
-  keep(`cues.${state.streamName.value}`, stack);
+  keep(key, stack);
+  return stack;
 }
 
-export function playCue(stack: CueStack): void {
-  const cue = stack.cues[stack.at];
-  setCues(stack);
+function playCue(pick: (stack: CueStack) => CueStack): void {
+  const { cues, at } = setCues(pick);
+  const cue = cues[at];
   if (!cue) return;
   const { mix, strength, keepColor, steady, fadeMs } = cue;
   change({ style: [...mix], strength, keepColor, steady, fadeMs });
 }
 
-export const playCueAt = (index: number): void => playCue(goTo(state.cues.value, index));
-export const stepCue = (by: 1 | -1): void => playCue(step(state.cues.value, by));
+export const playCueAt = (index: number): void => playCue((stack) => goTo(stack, index));
+export const stepCue = (by: 1 | -1): void => playCue((stack) => step(stack, by));
 
 export function storeCue(): void {
   const look = state.look.value;
@@ -92,9 +96,8 @@ export function storeCue(): void {
     .map(({ style }) => titleOf(style))
     .join(' + ')
     .slice(0, 60);
-  setCues(
-    addCue(state.cues.value, look, name, state.fadeMs.value, crypto.randomUUID?.() ?? String(Date.now())),
-  );
+  const id = crypto.randomUUID?.() ?? String(Date.now());
+  setCues((stack) => addCue(stack, look, name, state.fadeMs.value, id));
   say('good', t('toast.cueStored', { name }));
 }
 

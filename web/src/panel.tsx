@@ -5,7 +5,7 @@ import './css/layout.css';
 import './css/stage.css';
 import './css/deck.css';
 import { toggleMidi } from './midi-bind.js';
-import { retryNow, start } from './session.js';
+import { followCues, retryNow, start } from './session.js';
 import { kept } from './storage.js';
 import { takeToken } from './token.js';
 import { App } from './ui/app.js';
@@ -16,5 +16,6 @@ if (room) render(<App />, room);
 addEventListener('online', retryNow);
 // A page that a browser brings back as it was has lost its connections for good.
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
+followCues();
 void start();
 if (kept('midiOn', false)) void toggleMidi();

@@ -8,7 +8,7 @@ import { t } from './i18n/index.js';
 import { Looks } from './looks.js';
 import { asProblem, Problem } from './problem.js';
 import { state } from './state.js';
-import { keep, kept } from './storage.js';
+import { keep, kept, onKept } from './storage.js';
 import { attempt, complain, say, wordsOf } from './toast.js';
 import { token } from './token.js';
 import { followTunings } from './tune.js';
@@ -95,6 +95,13 @@ export function openStream(name: string): void {
     onMedia: (media) => {
       state.media.value = media;
     },
+  });
+}
+
+/** Shows what another tab of the same stream has made of the cues. */
+export function followCues(): void {
+  onKept((key) => {
+    if (key === `cues.${state.streamName.value}`) state.cues.value = readStack(kept(key, undefined));
   });
 }
 

@@ -8,6 +8,14 @@ export function kept<T>(key: string, otherwise: T): T {
   }
 }
 
+/** Calls the listener when another tab of this browser has changed something under a key. */
+export function onKept(listener: (key: string) => void): void {
+  addEventListener('storage', ({ key, storageArea }) => {
+    if (key?.startsWith('livebrush.') && storageArea === localStorage)
+      listener(key.slice('livebrush.'.length));
+  });
+}
+
 export function keep(key: string, value: unknown): void {
   try {
     localStorage.setItem(`livebrush.${key}`, JSON.stringify(value));

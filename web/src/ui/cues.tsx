@@ -1,6 +1,6 @@
 import { downloadCues, playCueAt, setCues, stepCue, storeCue } from '../actions.js';
 import { useCell } from '../cell.js';
-import { editCue, moveCue, removeCue, type StackCue } from '../cue-stack.js';
+import { type CueStack, editCue, moveCue, removeCue, type StackCue } from '../cue-stack.js';
 import { t } from '../i18n/index.js';
 import { state } from '../state.js';
 import { IconButton } from './button.js';
@@ -9,7 +9,13 @@ import { Learn } from './learn.js';
 
 function Row({ cue, index, current }: { cue: StackCue; index: number; current: boolean }) {
   const stack = useCell(state.cues);
-  const edit = (it: Partial<StackCue>) => setCues(editCue(stack, index, it));
+  /** Finds the cue by its id: another tab may have moved it. */
+  const alter = (how: (stack: CueStack, at: number) => CueStack) =>
+    setCues((present) => {
+      const at = present.cues.findIndex(({ id }) => id === cue.id);
+      return at < 0 ? present : how(present, at);
+    });
+  const edit = (it: Partial<StackCue>) => alter((present, at) => editCue(present, at, it));
   return (
     <li class={current ? 'cue current' : 'cue'} aria-current={current ? 'step' : undefined}>
       <button
@@ -46,18 +52,18 @@ function Row({ cue, index, current }: { cue: StackCue; index: number; current: b
         label={t('cues.up', { name: cue.name })}
         icon="up"
         disabled={index === 0}
-        onClick={() => setCues(moveCue(stack, index, -1))}
+        onClick={() => alter((present, at) => moveCue(present, at, -1))}
       />
       <IconButton
         label={t('cues.down', { name: cue.name })}
         icon="down"
         disabled={index === stack.cues.length - 1}
-        onClick={() => setCues(moveCue(stack, index, 1))}
+        onClick={() => alter((present, at) => moveCue(present, at, 1))}
       />
       <IconButton
         label={t('cues.remove', { name: cue.name })}
         icon="trash"
-        onClick={() => setCues(removeCue(stack, index))}
+        onClick={() => alter(removeCue)}
       />
     </li>
   );
