@@ -138,9 +138,9 @@ export class Mock {
     await new Promise((resolve) => this.#server.close(resolve));
   }
 
-  /** Cuts every control socket. */
-  cut(): void {
-    for (const socket of this.#sockets.clients) socket.terminate();
+  /** Cuts every control socket, or closes it with a code. */
+  cut(code?: number): void {
+    for (const socket of this.#sockets.clients) code ? socket.close(code) : socket.terminate();
   }
 
   /** Closes every control socket as one whose stream was removed. */

@@ -440,6 +440,24 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('shows another stream, and says so, when the address names one that cannot be', async () => {
+    const page = await open(1440, 'en-US', '/?stream=foo%20bar');
+    await page.getByText('“foo bar” is not the name of a stream.').waitFor();
+    await page.locator('.chip.fps').waitFor();
+    expect(new URL(page.url()).searchParams.get('stream')).toBe('main');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await page.context().close();
+  });
+
+  it('asks for no token when the control socket is closed for another reason', async () => {
+    const page = await open(1440);
+    await page.locator('.chip.fps').waitFor();
+    mock.cut(1008);
+    await page.getByRole('alert').filter({ hasText: 'No connection' }).waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await page.context().close();
+  });
+
   it('asks for a token where one is needed, takes it from the address once and hides it', async () => {
     mock.token = 'secret-token';
     try {

@@ -4,8 +4,8 @@ import { token } from './token.js';
 
 export type Link = 'connecting' | 'open' | 'lost' | 'denied' | 'gone';
 
-/** Closed by the server because the token is missing or wrong (RFC 6455: policy violation; 4401 by custom). */
-const DENIED = [1008, 4401, 4403];
+/** Closed by the server because the token is missing or wrong. A breach of policy (1008) may be anything else too. */
+const DENIED = [4401, 4403];
 /** Closed since the stream was removed: an admin who came back by itself would make it anew. */
 const GONE = 4404;
 /** A connection that held so long counts as good. */

@@ -26,12 +26,18 @@ export const looks = new Looks(
   },
 );
 
+export const STREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/i;
+
 /** Which stream to show first: the address says, or the last one, or one that is live. */
 function firstStream(streams: readonly StreamInfo[]): string {
   const asked = new URLSearchParams(location.search).get('stream');
+  const good = asked && STREAM_NAME.test(asked);
+  if (asked && !good) say('warning', t('stream.badName', { name: asked.slice(0, 80) }), t('stream.nameRule'));
   const last = kept('stream', '');
   const known = (name: string) => streams.some((it) => it.name === name);
-  return asked || (known(last) && last) || (streams.find((it) => it.live) ?? streams[0])?.name || 'main';
+  return (
+    (good && asked) || (known(last) && last) || (streams.find((it) => it.live) ?? streams[0])?.name || 'main'
+  );
 }
 
 /** Asks the server what it is until it answers, then opens a stream. */

@@ -19,6 +19,7 @@ export const en = {
   'stream.label': 'Stream',
   'stream.new': 'New stream …',
   'stream.newName': 'Name of the stream',
+  'stream.badName': '“{name}” is not the name of a stream.',
   'stream.nameRule': '1 to 64 letters, digits, _ and -',
 
   'link.connecting': 'Connecting',

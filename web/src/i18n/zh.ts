@@ -21,6 +21,7 @@ export const zh: Sentences = {
   'stream.label': '直播流',
   'stream.new': '新建直播流…',
   'stream.newName': '直播流名称',
+  'stream.badName': '“{name}”不是有效的直播流名称。',
   'stream.nameRule': '1 到 64 个字母、数字、_ 或 -',
 
   'link.connecting': '连接中',

@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { useCell } from '../cell.js';
 import { language, setLanguage, t } from '../i18n/index.js';
 import { toggleMidi } from '../midi-bind.js';
-import { makeStream, openStream, refreshStreams } from '../session.js';
+import { makeStream, openStream, refreshStreams, STREAM_NAME } from '../session.js';
 import { state } from '../state.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
@@ -17,7 +17,6 @@ function Logo() {
 }
 
 const NEW = ' new';
-const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/i;
 
 /** Which stream the page is about; a new one begins when somebody publishes to it. */
 function StreamPicker() {
@@ -33,7 +32,7 @@ function StreamPicker() {
           event.preventDefault();
           const wish = String(new FormData(event.currentTarget).get('name') ?? '').trim();
           setAdding(false);
-          if (NAME.test(wish)) void makeStream(wish);
+          if (STREAM_NAME.test(wish)) void makeStream(wish);
         }}
       >
         <input
