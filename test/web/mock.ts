@@ -122,6 +122,8 @@ export class Mock {
   token = '';
   /** Whether control sockets may only watch. */
   watchOnly = false;
+  /** Control sockets that were refused, while they are. */
+  refused: number | undefined;
 
   constructor() {
     this.#sockets.on('connection', (socket) => this.#greet(socket));
@@ -194,6 +196,12 @@ export class Mock {
 
   #greet(socket: WebSocket): void {
     const send = (message: ServerMessage) => socket.send(JSON.stringify(message));
+    if (this.refused !== undefined) {
+      this.refused++;
+      send({ type: 'error', code: 'denied', message: 'No token came.' });
+      socket.close(4401);
+      return;
+    }
     const role = this.watchOnly ? 'read' : 'admin';
     send({ type: 'hello', version: info.version, role, stream: this.#stream() });
     const timer = setInterval(() => send(this.#stats()), 250);

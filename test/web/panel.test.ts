@@ -475,6 +475,56 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     }
   });
 
+  it('asks for a token once: not at each reconnect, and not in place of what is open', async () => {
+    const page = await open(1440);
+    await page.locator('.chip.fps').waitFor();
+    try {
+      await page.keyboard.press('?');
+      const keys = page.getByRole('dialog', { name: 'Keys' });
+      await keys.waitFor();
+      mock.refused = 0;
+      mock.cut();
+      await expect.poll(() => mock.refused, { timeout: 10_000 }).toBeGreaterThan(1);
+      expect(await keys.isVisible()).toBe(true);
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog', { name: 'Token' }).waitFor();
+      await page.keyboard.press('Escape');
+      const before = mock.refused;
+      await expect.poll(() => mock.refused, { timeout: 10_000 }).toBeGreaterThan(before + 1);
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      await page.getByRole('alert').getByRole('button', { name: 'Enter the token' }).click();
+      await page.getByRole('dialog', { name: 'Token' }).waitFor();
+    } finally {
+      mock.refused = undefined;
+    }
+    await page.context().close();
+  });
+
+  it('asks for another token when the one in use does not allow a change', async () => {
+    mock.token = 'read-token';
+    mock.watchOnly = true;
+    try {
+      const page = await open(1440, 'en-US', '/#token=read-token');
+      const dialog = page.getByRole('dialog', { name: 'Token' });
+      for (let i = 0; i < 2; i++) {
+        await page
+          .locator('.style-card')
+          .nth(i + 1)
+          .click();
+        await dialog.getByText('The token in use does not allow that.').waitFor();
+        await page.keyboard.press('Escape');
+        await dialog.waitFor({ state: 'detached' });
+      }
+      await page.route('**/outputs', (route) => route.fulfill({ status: 403, body: '{}' }));
+      await page.keyboard.press('r');
+      await dialog.waitFor();
+      await page.context().close();
+    } finally {
+      mock.watchOnly = false;
+      mock.token = '';
+    }
+  });
+
   it('asks for a token when a change needs one and it has none', async () => {
     mock.watchOnly = true;
     try {

@@ -42,7 +42,7 @@ export interface JobWish {
 async function call(method: string, path: string, body?: BodyInit, type?: string): Promise<Response> {
   const headers = { ...bearer(), ...(type ? { 'Content-Type': type } : {}) };
   const response = await fetch(path, { method, headers, body: body ?? null });
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) throw await problemOf(response, method === 'GET');
   return response;
 }
 

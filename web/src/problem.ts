@@ -11,6 +11,8 @@ export class Problem extends Error {
     readonly status = 0,
     /** How long the server asks to wait, in milliseconds. */
     readonly retryMs?: number,
+    /** Whether it was only looked for something, maybe by the page itself. */
+    readonly reading = false,
   ) {
     super(message);
   }
@@ -35,11 +37,11 @@ const retryMs = (response: Response): number | undefined => {
 };
 
 /** The problem that a failed response tells of. */
-export async function problemOf(response: Response): Promise<Problem> {
+export async function problemOf(response: Response, reading = false): Promise<Problem> {
   const body = (await response.json().catch(() => undefined)) as Partial<ErrorBody> | undefined;
   const code = body?.error?.code ?? CODES[response.status] ?? 'failed';
   const message = body?.error?.message ?? `The server answered ${response.status}.`;
-  return new Problem(code, message, body?.error?.hint, response.status, retryMs(response));
+  return new Problem(code, message, body?.error?.hint, response.status, retryMs(response), reading);
 }
 
 /** Whatever was thrown, as a problem. */

@@ -1,5 +1,6 @@
 import type { ChangeInput, ServerMessage, StreamInfo } from '../../src/server/protocol.js';
 import { api, type InputWish } from './api.js';
+import { askToken, askTokenOnce, forgetAsking } from './ask.js';
 import { Backoff, pause } from './backoff.js';
 import { Control } from './control.js';
 import { readStack } from './cue-stack.js';
@@ -59,7 +60,7 @@ export async function start(): Promise<void> {
       const problem = asProblem(thrown);
       if (problem.status === 401 || problem.status === 403) {
         state.link.value = 'denied';
-        state.dialog.value = 'token';
+        askTokenOnce();
         return;
       }
       state.link.value = 'lost';
@@ -83,7 +84,8 @@ export function openStream(name: string): void {
   history.replaceState(history.state, '', url);
   control = new Control(name, take, (link) => {
     state.link.value = link;
-    if (link === 'denied') state.dialog.value = 'token';
+    if (link === 'denied') askTokenOnce();
+    if (link === 'open') forgetAsking();
     if (link === 'lost' || link === 'gone') looks.settle();
     if (link === 'gone') {
       viewer?.close();
@@ -127,6 +129,7 @@ export function withNewToken(): void {
   control?.close();
   viewer?.close();
   control = undefined;
+  forgetAsking();
   state.dialog.value = undefined;
   void start();
 }
@@ -181,8 +184,7 @@ function take(message: ServerMessage): void {
     case 'error': {
       looks.refused(message.id);
       if (message.code === 'denied' && !message.id) return;
-      // A browser that is known by its cookie alone may only watch.
-      if (message.code === 'denied' && !token()) state.dialog.value = 'token';
+      if (message.code === 'denied') askToken();
       const { text, hint } = wordsOf(new Problem(message.code, message.message, message.hint));
       say('error', text, hint);
       return;

@@ -1,3 +1,4 @@
+import { askToken, askTokenOnce } from './ask.js';
 import { t } from './i18n/index.js';
 import { asProblem, type Problem } from './problem.js';
 import { state, type Toast } from './state.js';
@@ -28,7 +29,7 @@ export function wordsOf(problem: Problem): { text: string; hint: string } {
 /** Shows what was thrown; asks for a token where one is missing. */
 export function complain(thrown: unknown): void {
   const problem = asProblem(thrown);
-  if (problem.status === 401) state.dialog.value = 'token';
+  if (problem.status === 401 || problem.status === 403) problem.reading ? askTokenOnce() : askToken();
   const { text, hint } = wordsOf(problem);
   say('error', text, hint);
 }

@@ -269,6 +269,7 @@ export const en = {
   'token.title': 'Token',
   'token.why': 'This server asks for a token.',
   'token.wrong': 'The server did not take that token.',
+  'token.more': 'The token in use does not allow that.',
   'token.where': 'It was printed when the server started; livebrush config print shows it too.',
   'token.label': 'Token',
   'token.remember': 'Remember it on this device',

@@ -267,6 +267,7 @@ export const zh: Sentences = {
   'token.title': '令牌',
   'token.why': '此服务器需要令牌。',
   'token.wrong': '服务器没有接受这个令牌。',
+  'token.more': '当前令牌没有此权限。',
   'token.where': '服务器启动时会显示令牌；livebrush config print 也能查看。',
   'token.label': '令牌',
   'token.remember': '在此设备上记住',

@@ -10,7 +10,7 @@ import { Dialog } from './dialog.js';
 export function TokenDialog() {
   const [remember, setRemember] = useState(false);
   const link = useCell(state.link);
-  const wrong = link === 'denied' && token() !== '';
+  const why = token() === '' ? 'token.why' : link === 'denied' ? 'token.wrong' : 'token.more';
   return (
     <Dialog
       title={t('token.title')}
@@ -25,7 +25,7 @@ export function TokenDialog() {
           withNewToken();
         }}
       >
-        <p>{wrong ? t('token.wrong') : t('token.why')}</p>
+        <p>{t(why)}</p>
         <p class="quiet">{t('token.where')}</p>
         <label class="field">
           {t('token.label')}
