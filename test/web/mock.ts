@@ -103,6 +103,7 @@ export class Mock {
   readonly heard: ClientMessageInput[] = [];
   readonly requests: string[] = [];
   readonly #server = createServer((request, response) => this.#answer(request, response));
+  readonly #streams = new WeakMap<WebSocket, string>();
   readonly #sockets = new WebSocketServer({ server: this.#server });
   #frame = 1200;
   #outputs: OutputInfo[] = [];
@@ -126,7 +127,10 @@ export class Mock {
   refused: number | undefined;
 
   constructor() {
-    this.#sockets.on('connection', (socket) => this.#greet(socket));
+    this.#sockets.on('connection', (socket, { url }) => {
+      this.#streams.set(socket, url?.split('/')[3] ?? '');
+      this.#greet(socket);
+    });
   }
 
   async open(): Promise<string> {
@@ -145,9 +149,10 @@ export class Mock {
     for (const socket of this.#sockets.clients) code ? socket.close(code) : socket.terminate();
   }
 
-  /** Closes every control socket as one whose stream was removed. */
-  remove(): void {
-    for (const socket of this.#sockets.clients) socket.close(4404, 'the stream was removed');
+  /** Closes the control sockets of a stream as the server does when it is removed. */
+  remove(stream = 'main'): void {
+    for (const socket of this.#sockets.clients)
+      if (this.#streams.get(socket) === stream) socket.close(4404, 'the stream was removed');
   }
 
   #stream(): StreamInfo {
@@ -308,6 +313,9 @@ export function fakePeers(): void {
       return { setCodecPreferences() {} };
     }
     getSenders() {
+      return [];
+    }
+    getReceivers() {
       return [];
     }
     async createOffer() {

@@ -341,6 +341,46 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  /** Makes a camera of a canvas. */
+  const fakeCamera = () => {
+    navigator.mediaDevices.getUserMedia = async () => document.createElement('canvas').captureStream(5);
+  };
+  const asked = (request: string) => mock.requests.filter((it) => it === request).length;
+
+  it('stops publishing to a stream that was removed', async () => {
+    const page = await open(1440);
+    await page.locator('.chip.fps').waitFor();
+    await page.evaluate(fakeCamera);
+    const before = asked('POST /main/whip');
+    await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+    await page.getByRole('button', { name: 'Camera is live in main' }).waitFor();
+    mock.remove();
+    await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
+    await page.waitForTimeout(1500);
+    expect(asked('POST /main/whip')).toBe(before + 1);
+    await page.context().close();
+  });
+
+  it('says which stream it publishes to while it shows another, and hears when that is removed', async () => {
+    const name = `demo-${'x'.repeat(59)}`;
+    const page = await open(360, 'en-US', `/?stream=${name}`);
+    await page.locator('.chip.fps').waitFor();
+    await page.evaluate(fakeCamera);
+    await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+    await page.getByRole('combobox', { name: 'Stream' }).selectOption('main');
+    await page.getByRole('button', { name: `Camera is live in ${name}` }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(
+      0,
+    );
+    const before = asked('POST /main/whep?strength=0');
+    await page.keyboard.press('v');
+    await expect.poll(() => asked('POST /main/whep?strength=0')).toBe(before + 1);
+    mock.remove(name);
+    await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await page.context().close();
+  });
+
   it('begins one recording, however often it is asked before the answer', async () => {
     const page = await open(1440);
     await page.locator('.style-card.current').first().waitFor();

@@ -1,4 +1,5 @@
 import { closeMedia, openCamera, openFile, openScreen } from './capture.js';
+import { Control } from './control.js';
 import { Marker, readMarks } from './glass.js';
 import { t } from './i18n/index.js';
 import { type Publishing, state } from './state.js';
@@ -23,7 +24,7 @@ export async function publish(kind: Publishing['kind'], file?: File): Promise<vo
   const media = await attempt(async () => open[kind](file));
   if (!media) return;
   stopPublishing();
-  state.publishing.value = { kind, media, state: 'connecting' };
+  state.publishing.value = { kind, media, stream: state.streamName.value, state: 'connecting' };
   void stayAwake(media);
   media.getVideoTracks()[0]?.addEventListener('ended', () => {
     if (state.publishing.value?.media === media) stopPublishing();
@@ -52,7 +53,9 @@ function streamName(): Promise<string> {
 /** Publishes until stopped. */
 async function run(media: MediaStream): Promise<void> {
   const name = await streamName();
-  if (state.publishing.value?.media !== media) return;
+  const begun = state.publishing.value;
+  if (begun?.media !== media) return;
+  state.publishing.value = { ...begun, stream: name };
   const { codec, maxKbps, maxFps } = state.settings.value;
   const own = new Publisher(media, {
     url: `/${encodeURIComponent(name)}/whip`,
@@ -63,7 +66,8 @@ async function run(media: MediaStream): Promise<void> {
     onState: (next, problem) => {
       const present = state.publishing.value;
       if (present?.media !== media) return;
-      state.publishing.value = { kind: present.kind, media, state: next, ...(problem ? { problem } : {}) };
+      const { kind, stream } = present;
+      state.publishing.value = { kind, media, stream, state: next, ...(problem ? { problem } : {}) };
       if (next === 'live' && present.state === 'connecting') say('good', t('toast.publishing'));
     },
   });
@@ -91,6 +95,35 @@ export function stopPublishing(): void {
   closeMedia(state.publishing.value?.media);
   state.publishing.value = undefined;
 }
+
+/** Ends publishing to a stream that was removed: the next reconnect would bring it back. */
+export function stopPublishingTo(stream: string): void {
+  if (state.publishing.value?.stream === stream) stopPublishing();
+}
+
+let ear: Control | undefined;
+
+/** Hears of the end of the stream that is published to also while the page shows another one. */
+function listen(): void {
+  const stream = state.publishing.value?.stream;
+  const elsewhere = stream && stream !== state.streamName.value ? stream : undefined;
+  if (elsewhere === ear?.stream) return;
+  ear?.close();
+  ear = undefined;
+  if (!elsewhere) return;
+  const own = new Control(
+    elsewhere,
+    () => {},
+    (link) => {
+      if (link === 'gone') stopPublishingTo(elsewhere);
+      // A token to publish may not control: there is nothing to hear then.
+      if (link === 'denied') own.close();
+    },
+  );
+  ear = own;
+}
+state.publishing.subscribe(listen);
+state.streamName.subscribe(listen);
 
 /** The latency that is shown is the median of so long, in milliseconds, and is shown anew so often. */
 const [RECENT_MS, SHOWN_MS] = [3000, 500];

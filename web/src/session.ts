@@ -8,6 +8,7 @@ import { remember } from './history.js';
 import { t } from './i18n/index.js';
 import { Looks } from './looks.js';
 import { asProblem, Problem } from './problem.js';
+import { stopPublishingTo } from './publish.js';
 import { state } from './state.js';
 import { keep, kept, onKept } from './storage.js';
 import { attempt, complain, say, wordsOf } from './toast.js';
@@ -88,6 +89,7 @@ export function openStream(name: string): void {
     if (link === 'open') forgetAsking();
     if (link === 'lost' || link === 'gone') looks.settle();
     if (link === 'gone') {
+      stopPublishingTo(name);
       viewer?.close();
       state.stream.value = undefined;
       state.stats.value = undefined;

@@ -22,6 +22,8 @@ import type { PublishState } from './whip.js';
 export interface Publishing {
   readonly kind: 'camera' | 'screen' | 'file';
   readonly media: MediaStream;
+  /** The stream that it goes to; empty until that is known. */
+  readonly stream: string;
   readonly state: PublishState;
   readonly problem?: Problem;
 }

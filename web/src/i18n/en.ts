@@ -46,9 +46,9 @@ export const en = {
   'publish.stop': 'Stop',
   'publish.connecting': 'Connecting',
   'publish.retrying': 'Reconnecting',
-  'publish.live.camera': 'Camera is live',
-  'publish.live.screen': 'Screen is live',
-  'publish.live.file': 'Video is live',
+  'publish.live.camera': 'Camera is live in {stream}',
+  'publish.live.screen': 'Screen is live in {stream}',
+  'publish.live.file': 'Video is live in {stream}',
 
   'source.title': 'What to paint',
   'source.camera': 'Camera',

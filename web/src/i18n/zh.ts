@@ -48,9 +48,9 @@ export const zh: Sentences = {
   'publish.stop': '停止',
   'publish.connecting': '连接中',
   'publish.retrying': '重新连接中',
-  'publish.live.camera': '摄像头直播中',
-  'publish.live.screen': '屏幕直播中',
-  'publish.live.file': '视频直播中',
+  'publish.live.camera': '摄像头直播中：{stream}',
+  'publish.live.screen': '屏幕直播中：{stream}',
+  'publish.live.file': '视频直播中：{stream}',
 
   'source.title': '绘制什么',
   'source.camera': '摄像头',

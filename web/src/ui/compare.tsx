@@ -4,12 +4,12 @@ import { t } from '../i18n/index.js';
 import { state } from '../state.js';
 import { Viewer } from '../whep.js';
 
-/** The source as it came: this page's own camera, or a look of strength 0 that is fetched while it is looked at. */
+/** The source as it came: this page's own camera if it goes to this stream, or a look of strength 0 that is fetched while it is looked at. */
 function useBefore(): MediaStream | undefined {
   const publishing = useCell(state.publishing);
   const name = useCell(state.streamName);
   const [fetched, setFetched] = useState<MediaStream>();
-  const own = publishing?.media;
+  const own = publishing?.stream === name ? publishing.media : undefined;
   useEffect(() => {
     if (own) return;
     const viewer = new Viewer({
@@ -19,7 +19,10 @@ function useBefore(): MediaStream | undefined {
       onState: () => {},
       onMedia: setFetched,
     });
-    return () => viewer.close();
+    return () => {
+      viewer.close();
+      setFetched(undefined);
+    };
   }, [own, name]);
   return own ?? fetched;
 }

@@ -31,7 +31,7 @@ function SourceButtons() {
         </button>
       </div>
     );
-  const { state: how, kind, problem } = publishing;
+  const { state: how, kind, stream, problem } = publishing;
   return (
     <div class="split">
       <button type="button" class="stop" onClick={stopPublishing}>
@@ -45,13 +45,9 @@ function SourceButtons() {
         onClick={more}
       >
         <span class={`dot ${how}`} />
-        {t(
-          how === 'live'
-            ? `publish.live.${kind}`
-            : how === 'retrying'
-              ? 'publish.retrying'
-              : 'publish.connecting',
-        )}
+        {how === 'live'
+          ? t(`publish.live.${kind}`, { stream })
+          : t(how === 'retrying' ? 'publish.retrying' : 'publish.connecting')}
       </button>
     </div>
   );
