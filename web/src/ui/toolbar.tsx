@@ -32,6 +32,10 @@ function SourceButtons() {
       </div>
     );
   const { state: how, kind, stream, problem } = publishing;
+  const words =
+    how === 'live'
+      ? t(`publish.live.${kind}`, { stream })
+      : t(how === 'retrying' ? 'publish.retrying' : 'publish.connecting');
   return (
     <div class="split">
       <button type="button" class="stop" onClick={stopPublishing}>
@@ -41,13 +45,11 @@ function SourceButtons() {
       <button
         type="button"
         class="plain"
-        title={problem ? wordsOf(problem).text : t('source.title')}
+        title={problem ? wordsOf(problem).text : `${words} · ${t('source.title')}`}
         onClick={more}
       >
         <span class={`dot ${how}`} />
-        {how === 'live'
-          ? t(`publish.live.${kind}`, { stream })
-          : t(how === 'retrying' ? 'publish.retrying' : 'publish.connecting')}
+        <span class="clip">{words}</span>
       </button>
     </div>
   );
