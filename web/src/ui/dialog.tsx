@@ -14,23 +14,35 @@ interface Props {
 export function Dialog({ title, onClose, children, wide }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
+  const shut = useRef(false);
   useEffect(() => {
     element.current?.showModal();
   }, []);
+  // Not by its event alone, which comes late: another dialog may be open by then.
+  const close = () => {
+    if (shut.current) return;
+    shut.current = true;
+    element.current?.close();
+    onClose();
+  };
   return (
     <dialog
       ref={element}
       class={wide ? 'dialog wide' : 'dialog'}
       aria-labelledby={id}
-      onClose={onClose}
+      onClose={close}
+      onCancel={(event: Event) => {
+        event.preventDefault();
+        close();
+      }}
       onMouseDown={(event: MouseEvent) => {
-        if (event.target === element.current) element.current?.close();
+        if (event.target === element.current) close();
       }}
     >
       <div class="dialog-body">
         <header class="dialog-head">
           <h2 id={id}>{title}</h2>
-          <IconButton label={t('close')} icon="close" onClick={() => element.current?.close()} />
+          <IconButton label={t('close')} icon="close" onClick={close} />
         </header>
         {children}
       </div>
