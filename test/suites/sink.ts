@@ -381,6 +381,27 @@ export function describeSink(name: string, open: MediaBackend['openSink'], skips
         expect((await packets(at('out.mov'), 'audio')).codec).toBe('pcm_s16le');
       });
 
+      test('a transport stream names what it holds: other sound becomes AAC, other streams are left out', async () => {
+        const source = await long({
+          extension: 'mov',
+          audio: ['pcm_s16le', 'aac'],
+          subtitles: ['first'],
+        });
+        for (const extension of ['ts', 'm2ts', 'mts']) {
+          const path = at(`out.${extension}`);
+          const notes = (await write(path, { times: steady(50), copyFrom: source })).join('\n');
+          expect(notes, extension).toMatch(/pcm_s16le.*becomes aac/);
+          expect(notes, extension).toMatch(/mov_text.*left out/);
+          expect(notes).not.toMatch(/audio aac/);
+          const { streams } = await probe(path);
+          expect(streams.map(({ codec }) => codec)).toEqual(['h264', 'aac', 'aac']);
+          expect(streams[1]!.packets.length).toBeGreaterThan(80);
+        }
+        const cover = await write(at('cover.ts'), { copyFrom: await clip({ cover: true }) });
+        expect(cover.join()).toMatch(/png.*left out/);
+        expect((await probe(at('cover.ts'))).streams).toHaveLength(1);
+      });
+
       test('sound that outlasts the pictures is whole', async () => {
         const source = await long();
         await write(at('out.mp4'), { times: steady(10), copyFrom: source });

@@ -1,14 +1,14 @@
 import type { Stream } from 'node-av/lib';
 import type { Container } from '../containers.js';
+import { storable } from '../storable.js';
 import type { Av } from './av.js';
 
 /**
  * Whether a stream can be copied into a kind of file and is likely to be heard there: asked by writing the header of
- * one that goes nowhere. FFmpeg writes uncompressed sound into MP4 too, but hardly a player reads it.
+ * one that goes nowhere, too.
  */
 export async function canHold(av: Av, container: Container, stream: Stream): Promise<boolean> {
-  const codec = av.avGetCodecName(stream.codecpar.codecId) ?? '';
-  if (container.format === 'mp4' && codec.startsWith('pcm_')) return false;
+  if (!storable(container, av.avGetCodecName(stream.codecpar.codecId) ?? '')) return false;
   const format = new av.FormatContext();
   if (format.allocOutputContext2(null, container.format, null) < 0) return false;
   const nowhere = new av.IOContext();

@@ -1,5 +1,6 @@
 import { Interrupted } from '../../errors.js';
 import type { Container } from '../containers.js';
+import { storable } from '../storable.js';
 import { allowedOnly, fileUrl } from './allow.js';
 import { checkFile } from './check-file.js';
 import { argumentsOf } from './command.js';
@@ -71,19 +72,20 @@ const copied = (to: number): readonly string[] => [`-c:${to}`, 'copy', `-copypri
 const isChapterText = ({ codec_type, codec_tag_string }: ProbedStream): boolean =>
   codec_type === 'data' && codec_tag_string === 'text';
 
-/** Whether streams can be copied into a kind of file: asked by writing one without packets. */
+/** Whether streams can be copied into a kind of file: asked by writing one without packets, too. */
 async function canHold(
   tool: Ffmpeg,
   path: string,
-  { format }: Container,
+  container: Container,
   { streams, signal }: { streams: readonly ProbedStream[]; signal?: AbortSignal },
 ): Promise<boolean> {
+  if (!streams.every(({ codec_name = '' }) => storable(container, codec_name))) return false;
   const maps = streams.flatMap(({ index }) => ['-map', `0:${index}`]);
   const args = await argumentsOf((command) =>
     command
       .input(fileUrl(path))
       .inputOptions('-nostdin', '-hide_banner', '-loglevel', 'level+error', ...allowedOnly)
-      .outputOptions(...maps, '-c', 'copy', '-t', '0', '-map_chapters', '-1', '-y', '-f', format)
+      .outputOptions(...maps, '-c', 'copy', '-t', '0', '-map_chapters', '-1', '-y', '-f', container.format)
       // In the process's own folder, which goes with it.
       .output('file:trial'),
   );
