@@ -4,7 +4,7 @@ import { storable } from '../storable.js';
 import { allowedOnly, fileUrl } from './allow.js';
 import { checkFile } from './check-file.js';
 import { argumentsOf } from './command.js';
-import { type Cut, timing } from './cut.js';
+import { type Cut, timing, trimming } from './cut.js';
 import { nameOf, videoStream } from './info.js';
 import { type Probed, type ProbedStream, probe } from './probe.js';
 import { IsolatedProcess } from './process.js';
@@ -14,7 +14,7 @@ import { type Ffmpeg, hasEncoder } from './tool.js';
 interface Track {
   readonly from: ProbedStream;
   /** Output options, for the stream of this number. */
-  readonly codec: (to: number) => readonly string[];
+  readonly codec: (to: number, cut: Cut) => readonly string[];
 }
 
 /** Everything of a file but its moving picture, on its way into another. */
@@ -125,10 +125,11 @@ async function convert(
     const channels = (from.channels ?? 2) > 2 ? 6 : (from.channels ?? 2);
     const rate = encoder === 'libopus' ? 48_000 : Math.min(from.sample_rate ?? 48_000, 96_000);
     const note = `${encoder === 'libopus' ? 'opus' : 'aac'}, as ${format} files cannot hold it`;
-    const sound = (to: number) => [
+    const sound = (to: number, cut: Cut) => [
       ...[`-c:${to}`, encoder, `-b:${to}`, `${BIT_RATE[encoder] * channels}`],
+      ...[`-ac:${to}`, `${channels}`, `-ar:${to}`, `${rate}`],
       // Gaps become silence, so that sound stays with the picture.
-      ...[`-ac:${to}`, `${channels}`, `-ar:${to}`, `${rate}`, `-filter:${to}`, 'aresample=async=1'],
+      ...[`-filter:${to}`, [...trimming(cut), 'aresample=async=1'].join(',')],
     ];
     return { codec: sound, note };
   }
@@ -165,7 +166,7 @@ export function companionOptions({ probed, main, tracks }: Companions, cut: Cut)
       ]
     : [];
   const others = tracks.flatMap(({ from, codec }, i) => [
-    ...['-map', `1:${from.index}`, ...codec(i + 1), ...timing(from, i + 1, codec(i + 1), cut)],
+    ...['-map', `1:${from.index}`, ...codec(i + 1, cut), ...timing(from, i + 1, codec(i + 1, cut), cut)],
     ...[`-map_metadata:s:${i + 1}`, `1:s:${from.index}`, ...describeLike(`:s:${i + 1}`, from.tags)],
     ...[`-disposition:${i + 1}`, dispositionOf(from)],
   ]);

@@ -140,13 +140,12 @@ class FfmpegSink implements MediaSink {
     const output = ['-map', '0:0', ...videoOptions(settings, container, this.#options)];
     if (companions) {
       const skip = Math.max(0, (fromMs ?? 0) - BEFORE_CUT_MS);
-      command
-        .input(fileUrl(companions.path))
-        .inputOptions(
-          ...allowedOnly,
-          ...(skip > 0 ? ['-ss', `${skip}ms`] : []),
-          ...['-itsoffset', `${-Math.round(this.#origin)}us`],
-        );
+      command.input(fileUrl(companions.path)).inputOptions(
+        ...allowedOnly,
+        // Sound is trimmed to the cut later: what ffmpeg would trim it to does not count the offset.
+        ...(skip > 0 ? ['-noaccurate_seek', '-ss', `${skip}ms`] : []),
+        ...['-itsoffset', `${-Math.round(this.#origin)}us`],
+      );
       const start = Math.max(0, companions.probed.format.start_time ?? 0) * 1e6;
       const end = toMs === undefined ? undefined : start + toMs * 1000 - this.#origin;
       output.push(...companionOptions(companions, { starts: fromMs !== undefined, end, container }));
