@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { findFfmpeg } from '../../../src/pipeline/ffmpeg/tool.js';
 import { frame, framesAlive } from '../../../src/pipeline/frame.js';
@@ -34,6 +36,44 @@ async function write(path: string, given: Partial<MediaSinkOptions> = {}, count 
   for (let i = 0; i < count; i++) await sink.write(frame(patternAt(all, i), i * 40_000));
   await sink.finish();
   return sink.notes;
+}
+
+const run = promisify(execFile);
+
+/** Sound of 100 Hz in the first second, 200 Hz in the second one and so on. */
+async function rising(name: string, ...encoder: string[]): Promise<string> {
+  const path = join(await freshFolder(), name);
+  const { ffmpeg } = await findFfmpeg();
+  const tone = 'aevalsrc=0.3*sin(2*PI*100*(1+floor(t))*t):d=24:s=48000';
+  await run(ffmpeg, ['-nostdin', '-v', 'error', '-f', 'lavfi', '-i', tone, ...encoder, path]);
+  return path;
+}
+
+/** The pitch at each time, in seconds, to 100 Hz. */
+async function pitches(path: string, times: readonly number[]): Promise<number[]> {
+  const { ffmpeg } = await findFfmpeg();
+  const plain = [
+    '-vn',
+    '-af',
+    'aresample=async=1:first_pts=0',
+    '-ac',
+    '1',
+    '-ar',
+    '48000',
+    '-f',
+    's16le',
+    '-',
+  ];
+  const { stdout } = await run(ffmpeg, ['-nostdin', '-v', 'error', '-i', path, ...plain], {
+    encoding: 'buffer',
+    maxBuffer: 2 ** 26,
+  });
+  return times.map((time) => {
+    const tenth = Array.from({ length: 4800 }, (_, i) => 2 * (Math.round(time * 48_000) + i))
+      .filter((at) => at + 2 <= stdout.length)
+      .map((at) => stdout.readInt16LE(at));
+    return 100 * Math.round(tenth.filter((value, i) => value >= 0 && tenth[i - 1]! < 0).length / 10);
+  });
 }
 
 describe.skipIf(!hasFfmpeg)('with ffmpeg on the PATH (skipped where there is none)', () => {
@@ -116,6 +156,46 @@ describe.skipIf(!hasFfmpeg)('with ffmpeg on the PATH (skipped where there is non
       await expect(write(join(await freshFolder(), 'out.mp4'), {}, 200)).rejects.toMatchObject({
         name: 'CannotWrite',
       });
+    });
+  });
+
+  describe('the sound of a part', () => {
+    const part = async (path: string, copyFrom: string, fromMs: number | undefined, toMs: number) => {
+      const first = (fromMs ?? 0) * 1000;
+      const count = (toMs * 1000 - first) / 40_000;
+      await using sink = await openFfmpegSink(path, { ...options, copyFrom, fromMs, toMs });
+      for (let i = 0; i < count; i++) await sink.write(frame(patternAt(options, i), first + i * 40_000));
+      await sink.finish();
+      return sink.notes.join();
+    };
+
+    it('is that of the part where it is encoded anew, deep in a file too', async () => {
+      const source = await rising('rising.mov', '-c:a', 'pcm_s16le');
+      for (const second of [2, 20]) {
+        const path = join(await freshFolder(), 'part.mp4');
+        expect(await part(path, source, second * 1000 + 480, second * 1000 + 2480)).toMatch(/becomes aac/);
+        const pitch = (second + 1) * 100;
+        expect(await pitches(path, [0.1, 0.3, 0.7, 1.3, 1.7, 2.2])).toEqual([
+          ...[pitch, pitch, pitch + 100, pitch + 100, pitch + 200],
+          0,
+        ]);
+      }
+    });
+
+    it('is whole to its end where it is copied to another time base', async () => {
+      const source = await rising('rising.mkv', '-c:a', 'aac');
+      for (const [extension, fromMs] of [
+        ['mp4', undefined],
+        ['mp4', 480],
+        ['mkv', undefined],
+      ] as const) {
+        const path = join(await freshFolder(), `part.${extension}`);
+        expect(await part(path, source, fromMs, 2480)).toBe('');
+        const from = (fromMs ?? 0) / 1000;
+        expect(await pitches(path, [0.6 - from, 1.6 - from, 2.3 - from, 2.6 - from])).toEqual([
+          100, 200, 300, 0,
+        ]);
+      }
     });
   });
 
