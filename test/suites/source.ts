@@ -343,6 +343,15 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
         const { damage } = await read(await clip({ audio: ['aac'], bFrames: 2 }));
         expect(damage).toBeUndefined();
       });
+
+      test('a whole file whose pictures begin late has no damage', async () => {
+        const pts = Array.from({ length: 25 }, (_, i) => 25_600 + i * 512);
+        for (const extension of ['mkv', 'mp4']) {
+          const { timestamps, damage } = await read(await clip({ pts, extension, audio: ['aac'] }));
+          expect(timestamps).toHaveLength(25);
+          expect(damage, extension).toBeUndefined();
+        }
+      });
     });
 
     describe('stopping', () => {

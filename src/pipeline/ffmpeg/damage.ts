@@ -8,6 +8,9 @@ import type { Ended } from './process.js';
 const HARMLESS =
   /co located POCs|mmco: unref|reference picture missing|deprecated|timestamps are unset|Application provided/i;
 
+/** Containers whose durations count from zero, however late a stream begins. */
+const tellsEnd = /matroska|webm/;
+
 interface Reading {
   readonly ended: Ended;
   readonly probed: Probed;
@@ -20,7 +23,7 @@ interface Reading {
 /** What was wrong with a file that has been read to its end, if anything. */
 export function judge(path: string, { ended, probed, stream, info, last }: Reading): string | undefined {
   const { frameRate, timeBase } = info;
-  const start = ticksToMicros(BigInt(stream.start_pts ?? 0), timeBase);
+  const start = tellsEnd.test(info.container) ? 0 : ticksToMicros(BigInt(stream.start_pts ?? 0), timeBase);
   const read = Number.isFinite(last) ? (last - start) / 1e6 : 0;
   const whole = secondsOf(probed, stream);
   // The container's duration is that of its longest stream: it says nothing about the video beside others.

@@ -19,6 +19,8 @@ const SEEK_BACK = [0, 2, 10, 60] as const;
 const cannotSeek = /webp/;
 /** Containers that write their duration at their front, by FFmpeg's names. */
 const tellsDuration = /matroska|webm|flv|asf|avi|mov/;
+/** Those whose durations count from zero, however late a stream begins. */
+const tellsEnd = /matroska|webm/;
 
 /**
  * Opens a video file or URL with node-av.
@@ -180,7 +182,8 @@ class AvSource implements MediaSource {
   #judge(): string | undefined {
     const { stream, reader } = this.#opened;
     const { damaged, stopped } = reader.losses;
-    const start = stream.startTime === code.noPts ? 0 : ticksToMicros(stream.startTime, stream.timeBase);
+    const late = stream.startTime !== code.noPts && !tellsEnd.test(this.info.container);
+    const start = late ? ticksToMicros(stream.startTime, stream.timeBase) : 0;
     const read = Number.isFinite(this.#last) ? Math.max(0, this.#last - start) / 1e6 : 0;
     const whole = this.#missing(read);
     if (whole !== undefined)
@@ -199,7 +202,8 @@ class AvSource implements MediaSource {
     if (own !== undefined) return read + slack < own ? own : undefined;
     // Other containers tell of their longest stream only, or guess from the size of the file.
     const all = tellsDuration.test(this.info.container) ? fileSeconds(format) : undefined;
-    const reached = reader.reached - this.info.startTimestamp / 1e6;
+    const start = tellsEnd.test(this.info.container) ? 0 : this.info.startTimestamp / 1e6;
+    const reached = reader.reached - start;
     return all !== undefined && reached + slack < all ? all : undefined;
   }
 
