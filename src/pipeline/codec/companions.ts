@@ -3,9 +3,9 @@ import { type Chapter, chaptersWithin } from '../chapters/chapter.js';
 import { roomForChapters, writeChapters } from '../chapters/write.js';
 import type { Container } from '../containers.js';
 import type { MediaSinkOptions } from '../media.js';
-import { type Av, code, reason } from './av.js';
+import { type Av, AvFailure, code, reason } from './av.js';
 import { readChapters } from './chapters.js';
-import { startOf } from './info.js';
+import { nameOf, startOf } from './info.js';
 import type { Muxer } from './mux.js';
 import { openFormat, videoStream } from './open.js';
 import { microsToTicks, ticksToMicros } from './ticks.js';
@@ -31,6 +31,8 @@ export class Companions implements AsyncDisposable {
   readonly #target: Target;
   readonly #packet: Packet;
   readonly #tracks = new Map<number, Track>();
+  /** Packets of sound that were too damaged to be written, by stream. */
+  readonly #lost = new Map<Track, number>();
   #chapters: readonly Chapter[] = [];
   #hasRoom = false;
   /** Whether `#packet` holds one that is still to be written. */
@@ -102,11 +104,33 @@ export class Companions implements AsyncDisposable {
       if (this.#timeOf(track) - origin > seconds * 1e6) return;
       this.#waiting = false;
       try {
-        if (this.#place(track, origin)) await track.put(this.#packet);
+        if (this.#place(track, origin)) await this.#put(track);
       } finally {
         this.#packet.unref();
       }
     }
+  }
+
+  /** Writes the waiting packet; sound whose very header is broken is left out, as a player would. */
+  async #put(track: Track): Promise<void> {
+    try {
+      await track.put(this.#packet);
+    } catch (error) {
+      const sound = track.from.codecpar.codecType === this.#av.C.AVMEDIA_TYPE_AUDIO;
+      if (!sound || !(error instanceof AvFailure) || error.number !== code.invalidData) throw error;
+      this.#lose(track);
+    }
+  }
+
+  #lose(track: Track): void {
+    this.#lost.set(track, (this.#lost.get(track) ?? 0) + 1);
+  }
+
+  #tellLosses(): void {
+    for (const [{ from }, count] of this.#lost)
+      this.notes.push(
+        `Stream ${from.index} (${nameOf(this.#av, from)}) is damaged: ${count} of its packets had to be left out.`,
+      );
   }
 
   /**
@@ -132,6 +156,7 @@ export class Companions implements AsyncDisposable {
         if (read !== code.eof)
           this.notes.push(`The sound may be cut short: reading stopped (${reason(this.#av, read)}).`);
         for (const track of this.#tracks.values()) await track.end();
+        this.#tellLosses();
         return false;
       }
       this.#waiting = this.#tracks.has(this.#packet.streamIndex);

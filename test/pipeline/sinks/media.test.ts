@@ -1,4 +1,43 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
 import { openMediaSink } from '../../../src/pipeline/sinks/media.js';
+import { openMediaSource } from '../../../src/pipeline/sources/media.js';
+import { clip, probe, scratch } from '../../fixtures/clips.js';
 import { describeSink } from '../../suites/sink.js';
 
 describeSink('node-av', openMediaSink);
+
+describe('transport streams', () => {
+  const pts = Array.from({ length: 50 }, (_, i) => i * 3600);
+  const timeBase = { num: 1, den: 90_000 };
+  const stream = async () => readFile(await clip({ pts, timeBase, extension: 'ts', audio: ['aac'] }));
+
+  /** Copies a file through; what its sound became, in seconds, and the times of its pictures. */
+  async function through(from: string, to: string) {
+    await using source = await openMediaSource(from);
+    const { width, height, frameRate, pixelAspect } = source.info;
+    const options = { width, height, frameRate, pixelAspect, timeBase, copyFrom: from, overwrite: true };
+    await using sink = await openMediaSink(to, options);
+    const times: number[] = [];
+    for await (const frame of source.frames(new AbortController().signal)) {
+      times.push(frame.timestamp / 1e6);
+      await sink.write(frame);
+    }
+    await sink.finish();
+    const { streams } = await probe(to);
+    const { packets, timeBase: base } = streams.find(({ kind }) => kind === 'audio')!;
+    const sound = packets.map((packet) => (packet.pts * base.num) / base.den);
+    return { times, sound, notes: sink.notes };
+  }
+
+  it('lose one packet of sound to a broken header, with a note', async () => {
+    const bytes = Buffer.from(await stream());
+    bytes[bytes.indexOf(Buffer.of(0xff, 0xf1, 0x4c), bytes.length / 2) + 1] = 0;
+    const path = join(scratch(), 'header.ts');
+    await writeFile(path, bytes);
+    const { sound, notes } = await through(path, join(scratch(), 'header.mp4'));
+    expect(notes.join()).toMatch(/is damaged: \d of its packets had to be left out\.$/);
+    expect(sound.length).toBeGreaterThan(70);
+  });
+});
