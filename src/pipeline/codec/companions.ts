@@ -6,6 +6,7 @@ import type { MediaSinkOptions } from '../media.js';
 import { type Av, AvFailure, code, reason } from './av.js';
 import { readChapters } from './chapters.js';
 import { nameOf, startOf } from './info.js';
+import { Joined } from './joined.js';
 import type { Muxer } from './mux.js';
 import { openFormat, videoStream } from './open.js';
 import { microsToTicks, ticksToMicros } from './ticks.js';
@@ -30,9 +31,12 @@ export class Companions implements AsyncDisposable {
   readonly #format: FormatContext;
   readonly #target: Target;
   readonly #packet: Packet;
+  readonly #joined: Joined | undefined;
   readonly #tracks = new Map<number, Track>();
   /** Packets of sound that were too damaged to be written, by stream. */
   readonly #lost = new Map<Track, number>();
+  /** Times of the packets of sound that were written last: no file takes an earlier one after them. */
+  readonly #newest = new Map<Track, bigint>();
   #chapters: readonly Chapter[] = [];
   #hasRoom = false;
   /** Whether `#packet` holds one that is still to be written. */
@@ -43,6 +47,7 @@ export class Companions implements AsyncDisposable {
     this.#av = av;
     this.#format = format;
     this.#target = target;
+    this.#joined = Joined.of(av, format);
     this.#packet = new av.Packet();
     this.#packet.alloc();
   }
@@ -79,7 +84,8 @@ export class Companions implements AsyncDisposable {
     for (const stream of this.#format.streams) {
       const track = stream.index === main?.index ? undefined : await openTrack(target, stream);
       if (track) this.#tracks.set(stream.index, track);
-      else stream.discard = C.AVDISCARD_ALL;
+      // A clock that begins again is told by all streams.
+      else if (!this.#joined) stream.discard = C.AVDISCARD_ALL;
     }
     if (main) describeLike(this.#av, video, main);
   }
@@ -113,10 +119,15 @@ export class Companions implements AsyncDisposable {
 
   /** Writes the waiting packet; sound whose very header is broken is left out, as a player would. */
   async #put(track: Track): Promise<void> {
+    const sound = track.from.codecpar.codecType === this.#av.C.AVMEDIA_TYPE_AUDIO;
+    const { dts } = this.#packet;
+    if (sound && dts !== code.noPts) {
+      if (dts < (this.#newest.get(track) ?? dts)) return this.#lose(track);
+      this.#newest.set(track, dts);
+    }
     try {
       await track.put(this.#packet);
     } catch (error) {
-      const sound = track.from.codecpar.codecType === this.#av.C.AVMEDIA_TYPE_AUDIO;
       if (!sound || !(error instanceof AvFailure) || error.number !== code.invalidData) throw error;
       this.#lose(track);
     }
@@ -159,6 +170,7 @@ export class Companions implements AsyncDisposable {
         this.#tellLosses();
         return false;
       }
+      this.#joined?.place(this.#packet);
       this.#waiting = this.#tracks.has(this.#packet.streamIndex);
       if (this.#waiting) return true;
       this.#packet.unref();

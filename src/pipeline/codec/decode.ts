@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import type { Ratio } from '../media.js';
 import { type Av, check, code, isDry, reason } from './av.js';
+import { Joined } from './joined.js';
 
 /** What went wrong while a file was read, in numbers. */
 export interface Losses {
@@ -26,6 +27,7 @@ export class PictureReader implements Disposable {
   readonly #packet: Packet;
   readonly #frame: Frame;
   readonly #timeBases: (Ratio | undefined)[] = [];
+  #joined: Joined | undefined;
   #draining = false;
 
   private constructor(av: Av, format: FormatContext, index: number, decoder: CodecContext) {
@@ -33,6 +35,7 @@ export class PictureReader implements Disposable {
     this.#format = format;
     this.#index = index;
     this.#decoder = decoder;
+    this.#joined = Joined.of(av, format);
     this.#packet = new av.Packet();
     this.#packet.alloc();
     this.#frame = new av.Frame();
@@ -96,6 +99,7 @@ export class PictureReader implements Disposable {
       return;
     }
     try {
+      this.#joined?.place(this.#packet);
       this.#noteTime();
       if (this.#packet.streamIndex !== this.#index) return;
       if (this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT)) this.losses.damaged++;
@@ -123,6 +127,7 @@ export class PictureReader implements Disposable {
     const sought = await this.#format.seekFrame(this.#index, ticks, this.#av.C.AVSEEK_FLAG_BACKWARD);
     if (sought < 0) return false;
     this.#decoder.flushBuffers();
+    this.#joined = Joined.of(this.#av, this.#format);
     this.#draining = false;
     this.losses.damaged = 0;
     this.losses.stopped = undefined;

@@ -40,4 +40,18 @@ describe('transport streams', () => {
     expect(notes.join()).toMatch(/is damaged: \d of its packets had to be left out\.$/);
     expect(sound.length).toBeGreaterThan(70);
   });
+
+  it('go on where the first ended when two were joined', async () => {
+    const bytes = await stream();
+    const path = join(scratch(), 'joined.ts');
+    await writeFile(path, Buffer.concat([bytes, bytes]));
+    const { times, sound } = await through(path, join(scratch(), 'joined.mp4'));
+    const steps = times.slice(1).map((time, i) => time - times[i]!);
+    expect(times.length).toBeGreaterThan(97);
+    // The seam: what lasts longer, sound or picture, comes to its end, and a reader may miss the last picture.
+    expect(Math.max(...steps)).toBeLessThan(0.2);
+    expect(Math.min(...steps)).toBeGreaterThan(0.03);
+    expect(times.at(-1)! - times[0]!).toBeCloseTo(4, 0);
+    expect(sound.at(-1)! - sound[0]!).toBeCloseTo(4, 0);
+  });
 });
