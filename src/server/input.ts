@@ -59,6 +59,7 @@ export class Input implements AsyncDisposable {
   #size = { width: 640, height: 360 };
   #last = 0;
   #cameUs = Number.NEGATIVE_INFINITY;
+  #cardUs = Number.NEGATIVE_INFINITY;
   #looked: (() => void) | undefined;
   readonly #watch: NodeJS.Timeout;
   /** Frames that came, and those left out since they were older than one before them. */
@@ -116,6 +117,11 @@ export class Input implements AsyncDisposable {
   /** Whether the card is what is shown. */
   get resting(): boolean {
     return this.#card !== undefined;
+  }
+
+  /** When the card was drawn last, in microseconds of the live clock. */
+  get cardUs(): number {
+    return this.#cardUs;
   }
 
   /** Frames from now on, the newest one at once. */
@@ -300,7 +306,10 @@ export class Input implements AsyncDisposable {
       await using card = this.#options.card(this.#size);
       for await (const one of card.frames(stop.signal)) {
         if (stop.signal.aborted) one[Symbol.dispose]();
-        else this.#write(one);
+        else {
+          this.#cardUs = one.timestamp;
+          this.#write(one);
+        }
         if (this.#frames.readers === 0) break;
       }
     };

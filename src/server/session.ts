@@ -235,10 +235,16 @@ export class Session implements AsyncDisposable {
 
   async #paintOne(): Promise<Frame | undefined> {
     await using tap = this.#branches.main().painted.tap();
+    let card: Frame | undefined;
     try {
-      for await (const one of tap.frames(AbortSignal.any([AbortSignal.timeout(SNAPSHOT_MS), this.over])))
-        return one;
-      return undefined;
+      for await (const one of tap.frames(AbortSignal.any([AbortSignal.timeout(SNAPSHOT_MS), this.over]))) {
+        card?.[Symbol.dispose]();
+        card = undefined;
+        // What feeds the stream may begin only now that someone looks.
+        if (!this.#input.fed || one.timestamp > this.#input.cardUs) return one;
+        card = one;
+      }
+      return card;
     } finally {
       this.#branches.tidyLater();
     }

@@ -82,6 +82,24 @@ describe('what comes into a session', () => {
 });
 
 describe('a session', () => {
+  it('waits with a snapshot for what feeds the stream, rather than show the card', async () => {
+    const { session } = await openSession({
+      card: () => new FakeCard(),
+      base: async () => ({
+        ...{ kind: 'demo', lazy: true },
+        open: async () => {
+          await sleep(300);
+          const source = new FakeSource();
+          source.show(100);
+          return source;
+        },
+      }),
+    });
+    await session.setInput({ kind: 'demo' });
+    expect((await session.snapshot())?.data[0]).toBe(110);
+    await session[Symbol.asyncDispose]();
+  });
+
   it('paints a snapshot where nobody looks, and shows nobody what comes in', async () => {
     const { session } = await openSession({
       base: async () => ({ kind: 'demo', open: async () => new FakeCard() }),

@@ -115,7 +115,11 @@ export class OnnxGpuPainter implements Painter {
   async bind(style: Weights): Promise<GpuBound> {
     if (this.#closing) refuseClosed('painter');
     checkWeights(style, this.options.net, 'style');
-    const feeds = await this.#follow(this.#upload(style));
+    return this.#follow(this.#bind(style));
+  }
+
+  async #bind(style: Weights): Promise<GpuBound> {
+    const feeds = await this.#upload(style);
     const bound = new GpuBound(this, feeds, (disposed) => this.#free(disposed));
     this.#bounds.add(bound);
     return bound;

@@ -41,7 +41,7 @@ const rtsp: Scheme = {
   paced: false,
   stallMs: 5000,
 };
-/** A playlist may name other addresses of the web, and nothing else: no files, no other protocols. It redirects nowhere. */
+/** A playlist may name other addresses of the web, and nothing else: no files, no other protocols. */
 const http: Scheme = {
   kind: 'hls',
   protocols: 'http,https,tcp,tls,crypto',
@@ -99,7 +99,7 @@ export interface OpenOptions {
   readonly timeoutMs: number;
   /** What messages call it. */
   readonly name: string;
-  /** Whether it, and what a playlist names, may redirect. */
+  /** Whether it may redirect. What a playlist names may in any case: FFmpeg does not hand this on. */
   readonly redirects: boolean;
   readonly signal?: AbortSignal;
 }

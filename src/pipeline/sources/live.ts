@@ -20,7 +20,7 @@ export interface LiveSourceOptions {
   readonly kind?: string;
   /** What messages call it; left out: its address, with passwords masked. */
   readonly name?: string;
-  /** Whether an address of the web, and what a playlist there names, may redirect; it may unless told otherwise. */
+  /** Whether an address of the web may redirect; it may unless told otherwise, and what a playlist names may anyway. */
   readonly redirects?: boolean;
   /** Whether a file begins again at its end. */
   readonly loop?: boolean;
