@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { root } from './setup.mjs';
 
-const SHARED = ['config', 'log', 'errors', 'native', 'turns'];
+const SHARED = ['config', 'log', 'errors', 'native', 'try-out', 'turns'];
 const PIPELINE_MAY_USE = ['pixels', 'engine', 'style', 'weights'].map((name) => `models/${name}`);
 /** What a client of the server shares with it: WebRTC, and the words of the API. */
 const LOADTEST_MAY_USE = /^(models\/pixels|server\/(peer-(werift|dtls|sockets|settings)|protocol))$/;

@@ -1,4 +1,5 @@
 import { Unsupported, Usage } from '../../errors.js';
+import { tryOut } from '../../try-out.js';
 import type { Engine, Painter } from '../engine.js';
 import type { NetSpec } from '../net.js';
 import type { Size } from '../pixels.js';
@@ -9,7 +10,6 @@ import { OnnxEngine, probeGraph, tryDevice } from './onnx-engine.js';
 import { OnnxGpuPainter } from './onnx-gpu-painter.js';
 import { loadRuntime, type Runtime, Session } from './onnx-session.js';
 import type { EngineProbe } from './probe.js';
-import { tryOut } from './try-out.js';
 
 const NAME = 'onnx/webgpu';
 const gpuHint =

@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { Unsupported } from '../../errors.js';
+import { tryOut } from '../../try-out.js';
 import { isSoftwareGpu } from './gpu.js';
 import type { EngineProbe } from './probe.js';
 import type { TfBackend } from './tfjs-backend.js';
 import { readyPackage, tensorflowHint } from './tfjs-native.js';
-import { tryOut } from './try-out.js';
 
 const require = createRequire(import.meta.url);
 const processor = () => `${cpus().length} processor cores`;

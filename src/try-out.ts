@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { Unsupported } from '../../errors.js';
+import { Unsupported } from './errors.js';
 
 const LONGEST_MS = 60_000;
 
