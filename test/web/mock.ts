@@ -32,14 +32,14 @@ const CSP =
 
 const presets = JSON.parse(readFileSync(join(root, 'scripts/presets.json'), 'utf8')) as StyleInfo[];
 
-const styles: StyleInfo[] = presets.map(({ name, title, artist, year }) => ({
+const allStyles: StyleInfo[] = presets.map(({ name, title, artist, year }) => ({
   ...{ name, title, artist, year },
   source: 'preset',
   picture: `/api/styles/${name}/picture`,
   painted: `/api/styles/${name}/painted`,
 }));
 
-styles.push({
+allStyles.push({
   ...{ name: 'mine', title: 'My wall', source: 'user', tuned: false },
   ...{ picture: '/api/styles/wave/picture', painted: '/api/styles/wave/painted' },
 });
@@ -108,6 +108,7 @@ export class Mock {
   #frame = 1200;
   #outputs: OutputInfo[] = [];
   #tunings: TuningInfo[] = [];
+  #styles = allStyles;
   /** Steps of a tuning that is under way; so many as it has end it. */
   tunedSteps = 0;
   /** Why the stream's input does not come. */
@@ -153,6 +154,22 @@ export class Mock {
   remove(stream = 'main'): void {
     for (const socket of this.#sockets.clients)
       if (this.#streams.get(socket) === stream) socket.close(4404, 'the stream was removed');
+  }
+
+  /** Deletes a style, as another panel may, and says that the gallery changed. */
+  forget(style: string): void {
+    this.#restyle(this.#styles.filter(({ name }) => name !== style));
+  }
+
+  /** Brings back every style that was deleted. */
+  restore(): void {
+    this.#restyle(allStyles);
+  }
+
+  #restyle(styles: StyleInfo[]): void {
+    this.#styles = styles;
+    const message: ServerMessage = { type: 'styles' };
+    for (const socket of this.#sockets.clients) socket.send(JSON.stringify(message));
   }
 
   #stream(): StreamInfo {
@@ -266,6 +283,10 @@ export class Mock {
       return method === 'POST' ? [201, RECORDING] : [204];
     }
     if (name === 'streams' && stream) return [200, this.#stream()];
+    if (name === 'styles' && method === 'DELETE') {
+      this.forget(stream ?? '');
+      return [204];
+    }
     if (name === 'tunings' && method === 'POST') {
       const began = {
         id: 't1',
@@ -284,7 +305,12 @@ export class Mock {
       state: this.tunedSteps < tuning.steps ? 'running' : 'done',
     }));
     if (name === 'tunings') return [200, { tunings }];
-    const lists: Record<string, unknown> = { styles, streams: [this.#stream()], recordings, jobs };
+    const lists: Record<string, unknown> = {
+      styles: this.#styles,
+      streams: [this.#stream()],
+      recordings,
+      jobs,
+    };
     return lists[name] ? [200, { [name]: lists[name] }] : [204];
   }
 }

@@ -428,6 +428,121 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await one.context().close();
   });
 
+  it('takes a style that was deleted off the mix pad and out of a cycle that is being chosen', async () => {
+    const page = await open(1440);
+    await page.locator('.style-card.current').first().waitFor();
+    for (const name of ['mine', 'scream', 'udnie'])
+      await page.locator(`[data-style=${name}]`).click({ modifiers: ['Shift'] });
+    const rows = page.locator('.mix-row');
+    await expect.poll(() => rows.count()).toBe(3);
+    await page.getByRole('tab', { name: 'Cycle' }).click();
+    await page.getByRole('button', { name: 'All styles' }).click();
+    try {
+      mock.forget('mine');
+      await page.locator('[data-style=mine]').waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: 'Start', exact: true }).click();
+      await expect.poll(() => changes().at(-1)).toHaveProperty('cycle');
+      const { cycle } = changes().at(-1) as { cycle: { styles: string[] } };
+      expect(cycle.styles).not.toContain('mine');
+      expect(cycle.styles.length).toBeGreaterThan(10);
+      await page.getByRole('tab', { name: 'Mix' }).click();
+      await expect.poll(() => rows.count()).toBe(2);
+      await page.getByRole('slider', { name: /Mix of the styles/ }).focus();
+      await page.keyboard.press('ArrowDown');
+      await expect
+        .poll(() => (changes().at(-1) as { style?: { style: string }[] }).style?.map(({ style }) => style))
+        .toEqual(['scream', 'udnie']);
+    } finally {
+      mock.restore();
+    }
+    await page.context().close();
+  });
+
+  it('hears of a style that was deleted while it had no connection', async () => {
+    const page = await open(1440);
+    await page.locator('[data-style=mine]').waitFor();
+    await page.context().setOffline(true);
+    mock.cut();
+    await page.getByRole('alert').waitFor();
+    try {
+      mock.forget('mine');
+      await page.context().setOffline(false);
+      await page.locator('[data-style=mine]').waitFor({ state: 'detached' });
+    } finally {
+      mock.restore();
+    }
+    await page.context().close();
+  });
+
+  const STORED = (style: string, id: string) => ({
+    ...{
+      id,
+      name: `cue ${id}`,
+      mix: [{ style, weight: 1 }],
+      strength: 1,
+      keepColor: 0,
+      steady: 0,
+      fadeMs: 0,
+    },
+  });
+
+  /** Opens a page whose browser has kept these cues of the stream, the first of which holds. */
+  async function openWithCues(...names: string[]): Promise<Page> {
+    const page = await open(1440);
+    const stack = { cues: names.map((style, i) => STORED(style, 'abcdef'[i]!)), at: 0 };
+    await page.evaluate((text) => localStorage.setItem('livebrush.cues.main', text), JSON.stringify(stack));
+    await page.reload();
+    await page.locator('.style-card.current').first().waitFor();
+    await page.getByRole('tab', { name: 'Cues' }).click();
+    return page;
+  }
+
+  it('marks a cue whose style was deleted, does not play it, and goes on behind it', async () => {
+    const page = await openWithCues('wave', 'mine', 'scream', 'mine');
+    const cue = (at: number) => page.locator('.cue').nth(at);
+    expect(await page.locator('.cue.lacking').count()).toBe(0);
+    try {
+      mock.forget('mine');
+      await cue(1).getByText('Its style mine was deleted.').waitFor();
+      expect(await page.locator('.cue.lacking').count()).toBe(2);
+      expect(await violations(page)).toEqual([]);
+      const heard = changes().length;
+      await cue(1).getByRole('button', { name: 'Play the cue' }).click();
+      await page.getByText('Not played: cue b').waitFor();
+      expect(await page.locator('.cue').first().getAttribute('aria-current')).toBe('step');
+      expect(changes()).toHaveLength(heard);
+      await page.getByRole('button', { name: 'Next', exact: true }).click();
+      await expect.poll(() => changes().at(-1)).toMatchObject({ style: [{ style: 'scream' }] });
+      await page.getByText('Left out: cue b').waitFor();
+      expect(await cue(2).getAttribute('aria-current')).toBe('step');
+      await page.getByRole('button', { name: 'Next', exact: true }).click();
+      await page.getByText('Not played: cue d').waitFor();
+      expect(await cue(2).getAttribute('aria-current')).toBe('step');
+    } finally {
+      mock.restore();
+    }
+    await page.locator('.cue.lacking').first().waitFor({ state: 'detached' });
+    await page.context().close();
+  });
+
+  it('leaves the marker of the cues where it is when a cue cannot be sent', async () => {
+    const page = await openWithCues('wave', 'scream');
+    await page.context().setOffline(true);
+    mock.cut();
+    await page.getByRole('alert').filter({ hasText: 'No connection' }).waitFor();
+    const heard = changes().length;
+    for (let i = 0; i < 2; i++) await page.keyboard.press('n');
+    await page.getByText('Not changed: there is no connection.').waitFor();
+    expect(await page.locator('.cue').first().getAttribute('aria-current')).toBe('step');
+    await page.context().setOffline(false);
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    await page.keyboard.press('n');
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: [{ style: 'scream' }] });
+    expect(changes()).toHaveLength(heard + 1);
+    expect(await page.locator('.cue').nth(1).getAttribute('aria-current')).toBe('step');
+    await page.context().close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

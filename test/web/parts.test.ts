@@ -6,6 +6,7 @@ import {
   EMPTY,
   editCue,
   goTo,
+  lacking,
   moveCue,
   readStack,
   removeCue,
@@ -65,6 +66,18 @@ describe('the cue stack', () => {
     expect(step(goTo(three, 0), -1).at).toBe(0);
     expect(step(EMPTY, 1).at).toBe(-1);
     expect(step(goTo(three, -1), 1).at).toBe(0);
+  });
+
+  it('goes over cues that cannot be played, and is at the next one where none can', () => {
+    const only = (id: string) => (cue: { id: string }) => cue.id === id;
+    expect(step(goTo(three, 0), 1, only('c')).at).toBe(2);
+    expect(step(three, -1, only('a')).at).toBe(0);
+    expect(step(goTo(three, 0), 1, only('a')).at).toBe(1);
+  });
+
+  it('knows which styles a cue lacks', () => {
+    const mix = ['a', 'b', 'c'].map((style) => ({ style, weight: 1 }));
+    expect(lacking({ ...three.cues[0]!, mix }, ['b', 'd'])).toEqual(['a', 'c']);
   });
 
   it('keeps holding the same cue while others move or go', () => {
@@ -183,7 +196,8 @@ describe('changes on their way', () => {
       },
     );
     looks.hold(look);
-    expect(looks.change({ strength: 0.1 })).toBe(false);
+    // Also the next one at once: it would be gathered if the one before had left.
+    for (let i = 0; i < 2; i++) expect(looks.change({ strength: 0.1 })).toBe(false);
     expect(shown.strength).toBe(1);
   });
 });

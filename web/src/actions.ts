@@ -1,9 +1,9 @@
 import type { LookState } from '../../src/server/protocol.js';
 import { api } from './api.js';
-import { addCue, type CueStack, goTo, readStack, step } from './cue-stack.js';
+import { addCue, type CueStack, goTo, lacking, readStack, type StackCue, step } from './cue-stack.js';
 import { t } from './i18n/index.js';
 import type { Action } from './keys.js';
-import { MOST_ON_PAD, padFrom, sharesOf } from './mix.js';
+import { MOST_ON_PAD, padFrom, padOf, sharesOf } from './mix.js';
 import { smallPicture } from './picture.js';
 import { change, looks, refreshStyles } from './session.js';
 import { state } from './state.js';
@@ -37,7 +37,7 @@ export function setDial(dial: Dial, value: number): void {
   looks.change({ [dial]: Math.round(Math.max(0, Math.min(1, value)) * 1000) / 1000, fadeMs: 0 });
 }
 
-export const toggleShow = (show: 'bypass' | 'blackout'): void =>
+export const toggleShow = (show: 'bypass' | 'blackout'): boolean =>
   change({ show: state.look.value.show === show ? 'paint' : show, fadeMs: 0 });
 
 /** Fade of a change made by a moving hand: smooth between two messages. */
@@ -52,43 +52,63 @@ export function setMix(styles: readonly string[], weights: readonly number[]): v
 /** Puts a style on the mix pad or takes it off. */
 export function togglePad(name: string): void {
   const { styles, weights } = state.pad.value;
-  const at = styles.indexOf(name);
-  if (at >= 0)
-    state.pad.value = {
-      styles: styles.filter((_, i) => i !== at),
-      weights: weights.filter((_, i) => i !== at),
-    };
+  if (styles.includes(name)) state.pad.value = padOf(state.pad.value, (style) => style !== name);
   else if (styles.length < MOST_ON_PAD)
     state.pad.value = { styles: [...styles, name], weights: [...weights, styles.length ? 0 : 1] };
 }
 
+const styleNames = () => state.styles.value.map(({ name }) => name);
+
 /** Puts what is painted on the pad, and the styles after it, to begin with. */
 export function startPad(): void {
+  const names = styleNames();
+  const { mix } = state.look.value;
   state.pad.value = padFrom(
-    state.look.value.mix,
-    state.styles.value.map(({ name }) => name),
+    mix.filter(({ style }) => names.includes(style)),
+    names,
   );
 }
 
-/** Changes the cues as this browser has them now: another tab may have written since this one read them. */
-export function setCues(edit: (stack: CueStack) => CueStack): CueStack {
-  const key = `cues.${state.streamName.value}`;
-  const stack = edit(readStack(kept(key, state.cues.value)));
+const cuesKey = () => `cues.${state.streamName.value}`;
+/** The cues as this browser has them now: another tab may have written since this one read them. */
+const readCues = () => readStack(kept(cuesKey(), state.cues.value));
+
+export function setCues(edit: (stack: CueStack) => CueStack): void {
+  const stack = edit(readCues());
   state.cues.value = stack;
-  keep(key, stack);
-  return stack;
+  keep(cuesKey(), stack);
 }
 
-function playCue(pick: (stack: CueStack) => CueStack): void {
-  const { cues, at } = setCues(pick);
+/** Styles that a cue paints with and that were deleted. */
+export const lackingNow = (cue: StackCue): string[] => lacking(cue, styleNames());
+
+const tellLacking = (key: 'cues.notPlayed' | 'cues.leftOut', cue: StackCue) =>
+  say('warning', t(key, { name: cue.name }), t('cues.lacks', { style: lackingNow(cue).join(', ') }));
+
+/** Plays the cue that is picked; it holds only once it was sent. @returns whether it was. */
+function playCue(pick: (stack: CueStack) => CueStack): boolean {
+  const { cues, at } = pick(readCues());
   const cue = cues[at];
-  if (!cue) return;
+  if (!cue) return false;
+  if (lackingNow(cue).length > 0) {
+    tellLacking('cues.notPlayed', cue);
+    return false;
+  }
   const { mix, strength, keepColor, steady, fadeMs } = cue;
-  change({ style: [...mix], strength, keepColor, steady, fadeMs });
+  if (!change({ style: [...mix], strength, keepColor, steady, fadeMs })) return false;
+  setCues(pick);
+  return true;
 }
 
-export const playCueAt = (index: number): void => playCue((stack) => goTo(stack, index));
-export const stepCue = (by: 1 | -1): void => playCue((stack) => step(stack, by));
+export const playCueAt = (index: number): boolean => playCue((stack) => goTo(stack, index));
+
+/** Plays the next or the last cue that can be played, and says which were left out on the way. */
+export function stepCue(by: 1 | -1): void {
+  const { at: from } = readCues();
+  if (!playCue((stack) => step(stack, by, (cue) => lackingNow(cue).length === 0))) return;
+  const { cues, at } = state.cues.value;
+  for (const cue of cues.slice(Math.min(from, at) + 1, Math.max(from, at))) tellLacking('cues.leftOut', cue);
+}
 
 export function storeCue(): void {
   const look = state.look.value;

@@ -29,11 +29,22 @@ export function addCue(stack: CueStack, look: LookState, name: string, fadeMs: n
   return { cues: [...stack.cues.slice(0, at), cue, ...stack.cues.slice(at)], at };
 }
 
-/** The stack after a step forward (1) or back (-1); it stays at its ends. */
-export const step = ({ cues, at }: CueStack, by: number): CueStack => ({
-  cues,
-  at: cues.length === 0 ? -1 : Math.max(0, Math.min(cues.length - 1, at + by)),
-});
+/**
+ * The stack after a step forward (1) or back (-1), over cues that cannot be played; it stays at its ends. Where none
+ * that can is left, it is at the next one.
+ */
+export function step({ cues, at }: CueStack, by: number, plays = (_: StackCue) => true): CueStack {
+  const next = cues.length === 0 ? -1 : Math.max(0, Math.min(cues.length - 1, at + by));
+  for (let to = at + by; ; to += by) {
+    const cue = cues[to];
+    if (!cue) return { cues, at: next };
+    if (plays(cue)) return { cues, at: to };
+  }
+}
+
+/** The styles of a cue that are not among those there are. */
+export const lacking = ({ mix }: StackCue, styles: readonly string[]): string[] =>
+  mix.map(({ style }) => style).filter((style) => !styles.includes(style));
 
 export const goTo = ({ cues }: CueStack, at: number): CueStack => ({
   cues,

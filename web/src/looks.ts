@@ -70,11 +70,16 @@ export class Looks {
     if (!change) return true;
     this.#sent = performance.now();
     const id = this.send(change);
-    if (id) this.#last = id;
-    else this.settle();
+    if (!id) {
+      // Nothing left: the next one need not wait, and is told as truly.
+      this.#sent = Number.NEGATIVE_INFINITY;
+      this.settle();
+      return false;
+    }
+    this.#last = id;
     clearTimeout(this.#patience);
     this.#patience = setTimeout(() => this.settle(), PATIENCE_MS);
-    return id !== undefined;
+    return true;
   }
 
   /** The server's word on what holds. */

@@ -71,6 +71,14 @@ export function sharesOf(styles: readonly string[], weights: readonly number[]):
 const BEGIN = 4;
 export const MOST_ON_PAD = 8;
 
+/** What stays on a pad. */
+export function padOf(
+  { styles, weights }: { readonly styles: readonly string[]; readonly weights: readonly number[] },
+  stays: (style: string) => boolean,
+): { styles: readonly string[]; weights: readonly number[] } {
+  return { styles: styles.filter(stays), weights: weights.filter((_, i) => stays(styles[i] ?? '')) };
+}
+
 /** A pad of what is painted, filled up to four with the styles of the gallery that follow the one that weighs most. */
 export function padFrom(
   mix: readonly Share[],

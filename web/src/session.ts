@@ -7,6 +7,7 @@ import { readStack } from './cue-stack.js';
 import { remember } from './history.js';
 import { t } from './i18n/index.js';
 import { Looks } from './looks.js';
+import { padOf } from './mix.js';
 import { asProblem, Problem } from './problem.js';
 import { stopPublishingTo } from './publish.js';
 import { state } from './state.js';
@@ -138,10 +139,14 @@ export function withNewToken(): void {
 
 export const watchStats = () => viewer?.stats() ?? Promise.resolve(undefined);
 
-/** Sends a change that is no drag: with the fade that is set, unless it says otherwise. */
-export function change(it: ChangeInput): void {
-  if (!looks.change({ fadeMs: state.fadeMs.value, ...it }))
-    say('warning', t('toast.notSent'), t('toast.notSentWay'));
+/**
+ * Sends a change that is no drag: with the fade that is set, unless it says otherwise.
+ * @returns whether it was sent or will be; if not, people are told.
+ */
+export function change(it: ChangeInput): boolean {
+  const sent = looks.change({ fadeMs: state.fadeMs.value, ...it });
+  if (!sent) say('warning', t('toast.notSent'), t('toast.notSentWay'));
+  return sent;
 }
 
 function take(message: ServerMessage): void {
@@ -150,7 +155,11 @@ function take(message: ServerMessage): void {
     case 'stream': {
       state.stream.value = message.stream;
       looks.hold(message.stream.look);
-      if (message.type === 'hello') void refreshStreams();
+      if (message.type === 'hello') {
+        void refreshStreams();
+        // What became of styles meanwhile was not heard.
+        void refreshStyles();
+      }
       return;
     }
     case 'applied': {
@@ -194,8 +203,21 @@ function take(message: ServerMessage): void {
   }
 }
 
+let asked = 0;
+
+/** Reads which styles there are, and lets go of those that there are no more. */
 export async function refreshStyles(): Promise<void> {
-  state.styles.value = await api.styles().catch(() => state.styles.value);
+  const turn = ++asked;
+  const styles = await api.styles().catch(() => undefined);
+  // A later question knows better, whichever answer comes first.
+  if (!styles || turn !== asked) return;
+  state.styles.value = styles;
+  const there = (name: string) => styles.some((style) => style.name === name);
+  const { pad, cycle, job } = state;
+  if (!pad.value.styles.every(there)) pad.value = padOf(pad.value, there);
+  if (cycle.value && !cycle.value.styles.every(there))
+    cycle.value = { ...cycle.value, styles: cycle.value.styles.filter(there) };
+  if (job.value.style && !there(job.value.style)) job.value = { ...job.value, style: '' };
 }
 
 export async function refreshStreams(): Promise<void> {

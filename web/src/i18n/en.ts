@@ -173,6 +173,9 @@ export const en = {
   'cues.up': 'Move {name} up',
   'cues.down': 'Move {name} down',
   'cues.remove': 'Delete the cue {name}',
+  'cues.lacks': 'Its style {style} was deleted.',
+  'cues.notPlayed': 'Not played: {name}',
+  'cues.leftOut': 'Left out: {name}',
   'cues.empty':
     'A cue is a look you come back to. Set one up, store it, and play them in order with N and P.',
   'cues.download': 'Save what I played',

@@ -1,4 +1,4 @@
-import { downloadCues, playCueAt, setCues, stepCue, storeCue } from '../actions.js';
+import { downloadCues, lackingNow, playCueAt, setCues, stepCue, storeCue } from '../actions.js';
 import { useCell } from '../cell.js';
 import { type CueStack, editCue, moveCue, removeCue, type StackCue } from '../cue-stack.js';
 import { t } from '../i18n/index.js';
@@ -9,6 +9,8 @@ import { Learn } from './learn.js';
 
 function Row({ cue, index, current }: { cue: StackCue; index: number; current: boolean }) {
   const stack = useCell(state.cues);
+  useCell(state.styles);
+  const lacks = lackingNow(cue).join(', ');
   /** Finds the cue by its id: another tab may have moved it. */
   const alter = (how: (stack: CueStack, at: number) => CueStack) =>
     setCues((present) => {
@@ -17,11 +19,14 @@ function Row({ cue, index, current }: { cue: StackCue; index: number; current: b
     });
   const edit = (it: Partial<StackCue>) => alter((present, at) => editCue(present, at, it));
   return (
-    <li class={current ? 'cue current' : 'cue'} aria-current={current ? 'step' : undefined}>
+    <li
+      class={`cue ${current ? 'current' : ''} ${lacks ? 'lacking' : ''}`}
+      aria-current={current ? 'step' : undefined}
+    >
       <button
         type="button"
         class="cue-go"
-        aria-label={t('cues.play', { name: cue.name })}
+        aria-label={`${index + 1}: ${t('cues.play', { name: cue.name })}`}
         title={t('cues.play', { name: cue.name })}
         onClick={() => playCueAt(index)}
       >
@@ -65,6 +70,12 @@ function Row({ cue, index, current }: { cue: StackCue; index: number; current: b
         icon="trash"
         onClick={() => alter(removeCue)}
       />
+      {lacks && (
+        <p class="note">
+          <Icon name="warning" />
+          {t('cues.lacks', { style: lacks })}
+        </p>
+      )}
     </li>
   );
 }
