@@ -543,6 +543,41 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('paints and tunes with a new style where it was begun, whichever stream is shown when it is ready', async () => {
+    const page = await open(1440, 'en-US', '/?stream=other');
+    await page.locator('.style-card.current').first().waitFor();
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/api/styles?*', async (route) => {
+      await held;
+      await route.fulfill({ json: { name: 'mine', title: 'a' } });
+    });
+    await page.getByRole('button', { name: 'New style' }).click();
+    const svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><path d="M0 0h9v9z"/></svg>';
+    const file = { name: 'a.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(svg) };
+    await page.locator('dialog input[type=file]').setInputFiles(file);
+    await page.getByRole('checkbox', { name: /Then tune it/ }).check();
+    const sent = page.waitForRequest('**/api/styles?*');
+    await page.getByRole('button', { name: 'Paint with it' }).click();
+    await sent;
+    await page.keyboard.press('Escape');
+    await page.getByRole('combobox', { name: 'Stream' }).selectOption('main');
+    await page.locator('.style-card.current').first().waitFor();
+    const heard = changes().length;
+    const look = page.waitForRequest('**/api/streams/other/look');
+    const tuned = page.waitForRequest(
+      (request) => request.method() === 'POST' && request.url().endsWith('tunings'),
+    );
+    answer();
+    expect((await look).method()).toBe('PATCH');
+    expect((await look).postDataJSON()).toMatchObject({ style: 'mine', show: 'paint' });
+    expect((await tuned).postDataJSON()).toMatchObject({ style: 'mine', stream: 'other' });
+    expect(changes()).toHaveLength(heard);
+    await page.context().close();
+  });
+
   it('says that the connection is lost, and comes back by itself', async () => {
     const page = await open(1440);
     await page.locator('.chip.fps').waitFor();

@@ -180,15 +180,16 @@ export const downloadCues = (): Promise<unknown> =>
     );
   });
 
-/** Makes a style of a picture and uses it. */
-export async function addStyle(picture: Blob, title: string): Promise<string | undefined> {
+/** Makes a style of a picture and paints a stream with it, whichever is shown by then. */
+export async function addStyle(picture: Blob, title: string, stream: string): Promise<string | undefined> {
   const style = await attempt(async () => {
     const most = state.info.value?.limits.imageBytes ?? 20e6;
     return api.addStyle(await smallPicture(picture, most), title);
   });
   if (!style) return undefined;
   await refreshStyles();
-  pickStyle(style.name);
+  if (stream === state.streamName.value) pickStyle(style.name);
+  else await attempt(() => api.changeLook(stream, { style: style.name, show: 'paint' }));
   say('good', t('toast.styleAdded', { name: style.title }));
   return style.name;
 }

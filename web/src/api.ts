@@ -1,4 +1,5 @@
 import type {
+  ChangeInput,
   InputRequest,
   JobInfo,
   OutputInfo,
@@ -85,6 +86,7 @@ export const api = {
   stream: (name: string) => read<StreamInfo>(stream(name)),
   /** Makes a stream, if there is none of the name. */
   makeStream: (name: string) => send<StreamInfo>('PUT', stream(name)),
+  changeLook: (name: string, change: ChangeInput) => send<void>('PATCH', stream(name, '/look'), change),
   setInput: (name: string, input: InputWish) => send<void>('PUT', stream(name, '/input'), input),
   addOutput: (name: string, output: OutputWish) => send<OutputInfo>('POST', stream(name, '/outputs'), output),
   removeOutput: (name: string, id: string) => send<void>('DELETE', stream(name, `/outputs/${enc(id)}`)),

@@ -41,9 +41,9 @@ export async function followTunings(): Promise<void> {
   if (state.tunings.value.some(isActive)) timer = setTimeout(followTunings, POLL_MS);
 }
 
-/** Tunes a style to its picture, on what comes into this stream. */
-export async function tune(style: string, steps: number): Promise<boolean> {
-  const started = await attempt(() => api.tune({ style, stream: state.streamName.value, steps }));
+/** Tunes a style to its picture, on what comes into a stream. */
+export async function tune(style: string, steps: number, stream: string): Promise<boolean> {
+  const started = await attempt(() => api.tune({ style, stream, steps }));
   await followTunings();
   return started !== undefined;
 }

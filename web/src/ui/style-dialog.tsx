@@ -87,12 +87,13 @@ export function StyleDialog() {
   const add = async () => {
     if (!picture) return;
     setBusy(true);
-    const added = await addStyle(picture, name);
+    const stream = state.streamName.value;
+    const added = await addStyle(picture, name, stream);
     setBusy(false);
     if (added === undefined) return;
     // It may have been closed meanwhile, and another dialog stand there.
     if (open.current) close();
-    if (tuning) await tune(added, STEPS.usual);
+    if (tuning) await tune(added, STEPS.usual, stream);
   };
   return (
     <Dialog title={t('style.add')} onClose={close}>

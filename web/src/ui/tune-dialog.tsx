@@ -74,7 +74,11 @@ export function TuneDialog() {
                 {t('tune.undo')}
               </button>
             )}
-            <button type="button" class="primary" onClick={() => tune(style.name, STEPS[care])}>
+            <button
+              type="button"
+              class="primary"
+              onClick={() => tune(style.name, STEPS[care], state.streamName.value)}
+            >
               <Icon name="wand" />
               {style.tuned ? t('tune.again') : t('tune.start')}
             </button>
