@@ -71,6 +71,7 @@ async function media(): Promise<Finding[]> {
       hint: codecs.present ? undefined : 'Use the ffmpeg of this system: --media ffmpeg.',
     },
   ];
+  if (codecs.present) found.push(await hardwareCodecs());
   try {
     const { version } = await findFfmpeg();
     found.push({ area: 'media', name: 'ffmpeg', state: 'ok', detail: `${version} (for --media ffmpeg)` });
@@ -79,6 +80,19 @@ async function media(): Promise<Finding[]> {
     found.push({ area: 'media', name: 'ffmpeg', state: 'note', detail: error.message, hint: error.hint });
   }
   return found;
+}
+
+/** Which codecs in hardware got a short film through. */
+async function hardwareCodecs(): Promise<Finding> {
+  const { probeHardware } = await import('../pipeline/codec/hardware/probe.js');
+  const able = (await probeHardware()).flatMap(({ name, file, live, decodes }) => {
+    const what = [file && 'files', live && 'live', decodes && 'decoding'].filter(Boolean);
+    return what.length > 0 ? [`${name} (${what.join(', ')})`] : [];
+  });
+  const about = { area: 'media', name: 'hardware' };
+  if (able.length === 0) return { ...about, state: 'note', detail: 'no H.264 in hardware: software does it' };
+  const hint = 'Software codes unless told: transcode --hardware auto, or media.hardware in livebrush.yaml.';
+  return { ...about, state: 'ok', detail: able.join('; '), hint };
 }
 
 async function models(): Promise<Finding[]> {

@@ -4,6 +4,8 @@ import { LivebrushError, Usage } from '../errors.js';
 import { log } from '../log.js';
 import type { Gallery } from '../models/gallery.js';
 import type { Size } from '../models/pixels.js';
+import type { Hardware } from '../pipeline/codec/hardware/hardware.js';
+import type { HardwareChoice } from '../pipeline/codec/hardware/kinds.js';
 import type { Tier } from '../server/branch.js';
 import type { Capacity } from '../server/capacity.js';
 import type { MediaFiles } from '../server/media-files.js';
@@ -59,7 +61,11 @@ async function openingStyle(gallery: Gallery, wanted: string): Promise<string> {
  * What an input request opens; addresses that the configuration itself names are trusted.
  * @throws Denied, NotFound, BadInput
  */
-async function baseOf(request: InputRequest, trusted: boolean, { media, urls }: StreamsNeed) {
+async function baseOf(
+  request: InputRequest,
+  trusted: boolean,
+  { media, urls, hardware }: StreamsNeed & { readonly hardware: Hardware | undefined },
+) {
   const { openLiveSource } = await import('../pipeline/sources/live.js');
   switch (request.kind) {
     case 'demo': {
@@ -74,7 +80,7 @@ async function baseOf(request: InputRequest, trusted: boolean, { media, urls }: 
       const file = await (trusted ? media.findTrusted(request.file) : media.find(request.file));
       const { path, name } = file;
       const open = (signal: AbortSignal) =>
-        openLiveSource(path, { kind: 'file', name, loop: request.loop, signal });
+        openLiveSource(path, { kind: 'file', name, loop: request.loop, hardware, signal });
       const hold = file.hold();
       return { kind: 'file', lazy: true, open, release: () => hold[Symbol.dispose]() };
     }
@@ -83,9 +89,9 @@ async function baseOf(request: InputRequest, trusted: boolean, { media, urls }: 
       if (!trusted && listen) urls.checkListen(url);
       else if (!trusted) await urls.check(url);
       const open = async (signal: AbortSignal) => {
-        if (trusted || listen) return openLiveSource(url, { listen, signal });
+        if (trusted || listen) return openLiveSource(url, { listen, hardware, signal });
         const found = await urls.resolve(url, signal);
-        return openLiveSource(found, { redirects: !urls.bounded, signal });
+        return openLiveSource(found, { redirects: !urls.bounded, hardware, signal });
       };
       return { kind: url.split(':')[0]!.toLowerCase(), open };
     }
@@ -114,6 +120,7 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
   const tiers: [Tier, ...Tier[]] = [first];
   if (second) tiers.push({ ...second.tier, cost: capacity.fps / second.capacity.fps });
   const scaler = await openScaler();
+  const hardware = await openHardware(settings.media.hardware);
   const sessions = new Sessions(
     {
       branch: {
@@ -127,7 +134,8 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
       },
       bitrate: { min: 300_000, start: 2_500_000, max: 6_000_000 },
       card: (size) => new CardSource(size),
-      base: (request, trusted) => baseOf(request, trusted, need),
+      hardware,
+      base: (request, trusted) => baseOf(request, trusted, { ...need, hardware }),
       checkOutput: async (request) => {
         if (request.kind === 'push') await urls.check(request.url);
       },
@@ -144,6 +152,15 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
       await lighter?.gallery[Symbol.asyncDispose]();
     },
   };
+}
+
+/** What codes in hardware, tried for viewers before the first one comes. */
+async function openHardware(choice: HardwareChoice): Promise<Hardware | undefined> {
+  const { hardwareOf } = await import('../pipeline/codec/hardware/hardware.js');
+  const hardware = hardwareOf(choice);
+  await hardware?.live();
+  for (const note of hardware?.notes ?? []) log.warn(note);
+  return hardware;
 }
 
 /** A lighter model on the same engine, for when the machine cannot keep up. @throws NotFound, BadInput (model) */

@@ -1,6 +1,8 @@
 import { type Command, Option } from 'commander';
 import { BadInput, Unsupported, Usage } from '../errors.js';
 import { print, tell } from '../log.js';
+import type { Hardware } from '../pipeline/codec/hardware/hardware.js';
+import { type HardwareChoice, hardwareChoices } from '../pipeline/codec/hardware/kinds.js';
 import type { MediaBackend, MediaInfo, MediaSink, MediaSource, VideoCodec } from '../pipeline/media.js';
 import { Meter, type MeterReport } from '../pipeline/meter.js';
 import type { FrameSink } from '../pipeline/sink.js';
@@ -16,6 +18,8 @@ import { openStudio, type Studio, type UsedStyle } from './studio.js';
 export interface TranscodeOptions extends LookOptions {
   readonly media: MediaBackend['name'];
   readonly codec?: VideoCodec;
+  /** What codes in hardware. */
+  readonly hardware?: HardwareChoice;
   /** How much of the painting is held where nothing moves, 0 to 1. */
   readonly steady?: number;
   /** A file with a cue list. */
@@ -36,6 +40,8 @@ export interface TranscodeResult extends MeterReport {
   readonly width: number;
   readonly height: number;
   readonly codec: VideoCodec;
+  /** FFmpeg's name of who encoded. */
+  readonly encoder: string;
   /** What could not go along or had to be re-encoded. */
   readonly notes: readonly string[];
   /** What is wrong with the input, when only a part of it could be read. */
@@ -49,6 +55,14 @@ function expectedFrames(info: MediaInfo, { from = 0, to }: TranscodeOptions): nu
   if (!durationMs) return undefined;
   const part = Math.min(to ?? durationMs, durationMs) - from;
   return Math.max(0, Math.round((frameCount * part) / durationMs));
+}
+
+/** What codes in hardware. @throws Usage with another program doing the reading and writing */
+async function openHardware({ hardware, media }: TranscodeOptions): Promise<Hardware | undefined> {
+  const { hardwareOf } = await import('../pipeline/codec/hardware/hardware.js');
+  const opened = hardwareOf(hardware);
+  if (opened && media !== 'node-av') throw new Usage('--hardware needs --media node-av.');
+  return opened;
 }
 
 interface Resampling extends AsyncDisposable {
@@ -124,6 +138,7 @@ export async function transcodeFile(
   signal: AbortSignal,
 ): Promise<TranscodeResult> {
   const { from: fromMs, to: toMs, media, overwrite } = options;
+  const hardware = await openHardware(options);
   if (toMs !== undefined && toMs <= (fromMs ?? 0))
     throw new Usage('There is nothing between --from and --to.');
   await checkOutput(input, output, overwrite);
@@ -134,7 +149,7 @@ export async function transcodeFile(
   const codec = codecFor(output, containerOf(output), options.codec);
   const programme = await readProgramme(options);
   const backend = await openBackend(media);
-  await using source = await backend.openSource(input, { fromMs, toMs, signal });
+  await using source = await backend.openSource(input, { fromMs, toMs, hardware, signal });
   const { info } = source;
   const sizes = planSizes(info, options);
   const { width, height } = sizes.output;
@@ -144,7 +159,7 @@ export async function transcodeFile(
   const { timeBase, frameRate } = info;
   await using sink = await backend.openSink(output, {
     ...{ width, height, timeBase, frameRate, pixelAspect: sizes.pixelAspect },
-    ...{ codec, copyFrom: input, fromMs, toMs, overwrite, signal },
+    ...{ codec, copyFrom: input, fromMs, toMs, overwrite, hardware, signal },
   });
   const meter = new Meter();
   const progress = await openProgress({
@@ -161,7 +176,8 @@ export async function transcodeFile(
   return {
     ...meter.report(),
     ...{ engine: studio.engine.name, model: studio.model.card.name, styles: studio.used, media },
-    ...{ input, output, width, height, codec, notes: sink.notes },
+    ...{ input, output, width, height, codec, encoder: sink.encoder },
+    notes: [...sink.notes, ...(hardware?.notes ?? [])],
     ...(source.damage === undefined ? {} : { damage: source.damage }),
   };
 }
@@ -185,6 +201,9 @@ A cue list is JSON: [{"at": 2.5, "style": "wave", "fadeMs": 500}, {"frame": 240,
 (seconds) or "frame", both counted from the first painted frame, and any of "style" (a name, or a list of {"style",
 "weight"}), "strength", "keepColor", "steady", "show" ("paint", "bypass", "blackout"), "fadeMs". The panel and the API of
 \`livebrush serve\` save what was played live as such a list.
+With --hardware auto, or the name of one (${hardwareChoices.slice(2).join(', ')}),
+pictures are decoded and encoded by hardware that was tried on a short film first; where none works, software does it
+and a note says why. Software makes smaller files of the same look: hardware is for large pictures and slow processors.
 
 Examples:
   livebrush transcode holiday.mp4 painted.mp4 --style any-painting.jpg
@@ -208,6 +227,11 @@ export const transcode = (parent: Command, signal: AbortSignal): void => {
       new Option('--media <name>', 'what reads and writes video: node-av, or the ffmpeg of this system')
         .choices(['node-av', 'ffmpeg'])
         .default('node-av'),
+    )
+    .addOption(
+      new Option('--hardware <name>', 'codes video in hardware where that proves itself, see below')
+        .choices(hardwareChoices)
+        .default('off'),
     )
     .option('--steady <0..1>', 'hold the painting where nothing moves: less flicker', share)
     .option('--cues <file>', 'a list of times at which the look changes, see below')

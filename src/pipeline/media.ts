@@ -1,3 +1,4 @@
+import type { Hardware } from './codec/hardware/hardware.js';
 import type { FrameSink } from './sink.js';
 import type { FrameSource } from './source.js';
 
@@ -42,6 +43,8 @@ export interface MediaSourceOptions {
   readonly fromMs?: number;
   /** Only frames before this time. */
   readonly toMs?: number;
+  /** Decodes where it can. */
+  readonly hardware?: Hardware | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -77,11 +80,15 @@ export interface MediaSinkOptions {
   readonly fromMs?: number;
   readonly toMs?: number;
   readonly overwrite?: boolean;
+  /** Encodes where it can; `notes` say so where it cannot. */
+  readonly hardware?: Hardware | undefined;
   readonly signal?: AbortSignal;
 }
 
 /** Writes frames to a file, with the other streams of its source. The file appears under its name at `finish`. */
 export interface MediaSink extends FrameSink {
+  /** FFmpeg's name of who encodes: `libx264`. */
+  readonly encoder: string;
   /** What could not go along or had to be re-encoded, one sentence each. */
   readonly notes: readonly string[];
 }

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { CannotWrite, LivebrushError, NotFound, Overloaded } from '../errors.js';
 import { log } from '../log.js';
+import type { Hardware } from '../pipeline/codec/hardware/hardware.js';
 import type { Cue } from '../pipeline/cues.js';
 import type { Tap } from '../pipeline/fanout.js';
 import type { SoundPacket } from '../pipeline/live.js';
@@ -21,6 +22,8 @@ export interface OutputParts {
   /** What was played between two times of the live clock. */
   cues(from: number, to: number): Cue[];
   readonly folders: OutputFolders;
+  /** Encodes H.264 where it can. */
+  readonly hardware?: Hardware | undefined;
   readonly onChange: () => void;
 }
 
@@ -133,7 +136,7 @@ export class Outputs implements AsyncDisposable {
     let sink: LiveOutput | undefined;
     using _sound = this.#parts.onSound((packet) => sink?.sound(packet));
     const opening = async (width: number, height: number) => {
-      sink ??= await openLiveOutput(to, { width, height });
+      sink ??= await openLiveOutput(to, { width, height, hardware: this.#parts.hardware });
       output.state = 'running';
       output.problem = undefined;
       this.#parts.onChange();

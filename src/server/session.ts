@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Overloaded } from '../errors.js';
 import { log } from '../log.js';
 import type { Pixels } from '../models/pixels.js';
+import type { Hardware } from '../pipeline/codec/hardware/hardware.js';
 import type { Cue } from '../pipeline/cues.js';
 import type { Frame } from '../pipeline/frame.js';
 import type { LiveCodec, LiveSource } from '../pipeline/live.js';
@@ -35,6 +36,8 @@ export interface SessionParts {
   /** The look that streams begin with; its styles are ready. */
   readonly opening: Mood;
   readonly bitrate: { readonly min: number; readonly start: number; readonly max: number };
+  /** Encodes H.264 where it can. */
+  readonly hardware?: Hardware | undefined;
   readonly card: (size: { readonly width: number; readonly height: number }) => LiveSource;
   /** What an input request stands for; `trusted` where the configuration asks. @throws Denied, NotFound, BadInput */
   readonly base: (request: InputRequest, trusted: boolean) => Promise<Base>;
@@ -99,6 +102,7 @@ export class Session implements AsyncDisposable {
       onSound: (take) => this.#input.onSound(take),
       cues: (from, to) => this.#performance.cues(from, to),
       folders: parts.folders,
+      hardware: parts.hardware,
       onChange: () => this.#changed(),
     });
     this.#input.onSound((packet) => {
@@ -144,7 +148,8 @@ export class Session implements AsyncDisposable {
     this.#parts.admitViewer?.();
     const { encoders } = own ? await this.#branches.own(own) : this.#branches.main();
     if (own) this.#parts.onStyles?.();
-    const shared = encoders.share(codec, () => new WebrtcSink({ codec, bitrate: this.#parts.bitrate }));
+    const { bitrate, hardware } = this.#parts;
+    const shared = encoders.share(codec, () => new WebrtcSink({ codec, bitrate, hardware }));
     const seat = shared.sink.join(viewer);
     this.#changed();
     return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { hardwareChoices } from '../pipeline/codec/hardware/kinds.js';
 import { unit } from './look-protocol.js';
 import { streamName, styleName } from './names-protocol.js';
 import { MAX_AGE } from './protocol.js';
@@ -204,7 +205,13 @@ export const settings = z.strictObject({
     ),
   urls: urls.prefault({}),
   media: z
-    .strictObject({ folder: folder.describe('Folder whose videos clients may name as inputs; empty: none.') })
+    .strictObject({
+      folder: folder.describe('Folder whose videos clients may name as inputs; empty: none.'),
+      hardware: z
+        .enum(hardwareChoices)
+        .default('off')
+        .describe('What codes video in hardware: off, auto (whatever proves itself), or one by name.'),
+    })
     .prefault({}),
   recordings: z
     .strictObject({ folder: folder.describe("Where recordings go; empty: below the user's data folder.") })

@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import type { Ratio } from '../media.js';
 import { type Av, check, code, isDry, reason } from './av.js';
+import { type Downloads, type OpenDecoder, openDecoder } from './hardware/decoding.js';
+import type { Hardware } from './hardware/hardware.js';
 import { Joined } from './joined.js';
 
 /** What went wrong while a file was read, in numbers. */
@@ -24,17 +26,19 @@ export class PictureReader implements Disposable {
   readonly #format: FormatContext;
   readonly #index: number;
   readonly #decoder: CodecContext;
+  readonly #downloads: Downloads | undefined;
   readonly #packet: Packet;
   readonly #frame: Frame;
   readonly #timeBases: (Ratio | undefined)[] = [];
   #joined: Joined | undefined;
   #draining = false;
 
-  private constructor(av: Av, format: FormatContext, index: number, decoder: CodecContext) {
+  private constructor(av: Av, format: FormatContext, index: number, { context, downloads }: OpenDecoder) {
     this.#av = av;
     this.#format = format;
     this.#index = index;
-    this.#decoder = decoder;
+    this.#decoder = context;
+    this.#downloads = downloads;
     this.#joined = Joined.of(av, format);
     this.#packet = new av.Packet();
     this.#packet.alloc();
@@ -52,21 +56,15 @@ export class PictureReader implements Disposable {
     format: FormatContext,
     stream: Stream,
     threads: number,
+    hardware?: Hardware,
   ): Promise<PictureReader | undefined> {
-    const codec = av.Codec.findDecoder(stream.codecpar.codecId);
-    if (!codec) return undefined;
-    const decoder = new av.CodecContext();
-    decoder.allocContext3(codec);
-    try {
-      check(av, decoder.parametersToContext(stream.codecpar), 'Cannot set up the decoder');
-      decoder.pktTimebase = stream.timeBase;
-      decoder.threadCount = threads;
-      check(av, await decoder.open2(codec, null), 'Cannot open the decoder');
-      return new PictureReader(av, format, stream.index, decoder);
-    } catch (error) {
-      decoder.freeContext();
-      throw error;
-    }
+    const opened = await openDecoder(av, stream.codecpar.codecId, hardware, async (context, codec) => {
+      check(av, context.parametersToContext(stream.codecpar), 'Cannot set up the decoder');
+      context.pktTimebase = stream.timeBase;
+      context.threadCount = threads;
+      check(av, await context.open2(codec, null), 'Cannot open the decoder');
+    });
+    return opened && new PictureReader(av, format, stream.index, opened);
   }
 
   /** The next picture, or undefined after the last. Damage is counted in `losses`, never thrown. */
@@ -78,7 +76,7 @@ export class PictureReader implements Disposable {
       if (got >= 0) {
         if (this.#frame.decodeErrorFlags !== 0 || this.#frame.hasFlags(this.#av.C.AV_FRAME_FLAG_CORRUPT))
           this.losses.damaged++;
-        return this.#frame;
+        return this.#downloads ? this.#downloads.fetch(this.#frame) : this.#frame;
       }
       if (got === code.eof) return undefined;
       if (!isDry(got)) this.losses.damaged++;
@@ -138,5 +136,6 @@ export class PictureReader implements Disposable {
     this.#frame.free();
     this.#packet.free();
     this.#decoder.freeContext();
+    this.#downloads?.[Symbol.dispose]();
   }
 }

@@ -1,9 +1,12 @@
 import { availableParallelism } from 'node:os';
-import type { FFEncoderCodec } from 'node-av/constants';
+import type { AVPixelFormat, FFEncoderCodec } from 'node-av/constants';
 import type { CodecContext, Frame, Packet } from 'node-av/lib';
+import { log } from '../../log.js';
 import type { Size } from '../../models/pixels.js';
 import type { Ratio, VideoCodec } from '../media.js';
-import { type Av, check, isDry } from './av.js';
+import { type Av, AvFailure, check, isDry } from './av.js';
+import type { HardwareEncoder } from './hardware/kinds.js';
+import { pixelFormat, Uploads } from './hardware/surfaces.js';
 
 /** How a codec is encoded: good looks at a pace that leaves the processor to the painter. */
 interface Settings {
@@ -54,6 +57,8 @@ export interface EncoderOptions extends Size {
   readonly reorder: boolean;
   /** Bits a second of a live output, whose key pictures the caller asks for; left out: a file of even quality. */
   readonly bitrate?: number;
+  /** Who encodes instead of the software. */
+  readonly hardware?: HardwareEncoder | undefined;
 }
 
 /** The size that a codec stores a picture in: 4:2:0 of H.264 and H.265 knows only even sides. */
@@ -69,13 +74,21 @@ const MAX_THREADS = 16;
 
 /** Compresses 4:2:0 BT.709 pictures. Packets carry times in the given time base. */
 export class PictureEncoder implements Disposable {
-  readonly #av: Av;
   readonly context: CodecContext;
+  /** FFmpeg's name of who encodes: `libx264`. */
+  readonly name: string;
+  /** The pixels that it takes. */
+  readonly pixels: AVPixelFormat;
+  readonly #av: Av;
+  readonly #uploads: Uploads | undefined;
   readonly #packet: Packet;
 
-  private constructor(av: Av, context: CodecContext) {
+  private constructor(av: Av, { context, name, pixels, uploads }: Opened) {
     this.#av = av;
     this.context = context;
+    this.name = name;
+    this.pixels = pixels;
+    this.#uploads = uploads;
     this.#packet = new av.Packet();
     this.#packet.alloc();
   }
@@ -86,24 +99,53 @@ export class PictureEncoder implements Disposable {
    */
   static async open(av: Av, options: EncoderOptions): Promise<PictureEncoder | undefined> {
     const { encoder, live, options: even } = settings[options.codec];
-    const own = options.bitrate === undefined ? even : live;
-    const codec = av.Codec.findEncoderByName(encoder);
+    const { hardware } = options;
+    const own = hardware?.options ?? (options.bitrate === undefined ? even : live);
+    const name = hardware?.encoder ?? encoder;
+    const codec = av.Codec.findEncoderByName(name as FFEncoderCodec);
     if (!codec) return undefined;
     const context = new av.CodecContext();
     context.allocContext3(codec);
+    let uploads: Uploads | undefined;
     try {
+      const pixels = pixelFormat(av, hardware?.pixels ?? 'yuv420p');
       describeStream(av, context, options);
-      check(av, await context.open2(codec, av.Dictionary.fromObject(own)), `Cannot start ${encoder}`);
-      return new PictureEncoder(av, context);
+      context.pixelFormat = pixels;
+      uploads = uploadsTo(av, context, hardware);
+      check(av, await context.open2(codec, av.Dictionary.fromObject(own)), `Cannot start ${name}`);
+      return new PictureEncoder(av, { context, name, pixels, uploads });
     } catch (error) {
       context.freeContext();
+      uploads?.[Symbol.dispose]();
       throw error;
     }
   }
 
+  /**
+   * The same by hardware where `options` name it and it takes this size, else by software.
+   * @returns undefined when this build lacks the software's encoder.
+   * @throws AvFailure when that refuses the settings.
+   */
+  static async openAny(av: Av, options: EncoderOptions): Promise<PictureEncoder | undefined> {
+    if (options.hardware)
+      try {
+        const encoder = await PictureEncoder.open(av, options);
+        if (encoder) return encoder;
+      } catch (error) {
+        if (!(error instanceof AvFailure)) throw error;
+        log.warn({ err: error }, 'hardware does not encode this size; software does');
+      }
+    return PictureEncoder.open(av, { ...options, hardware: undefined });
+  }
+
   /** Encodes a picture (null: no more come) and hands every packet that is ready to `take`, which may keep its data. */
   async encode(picture: Frame | null, take: (packet: Packet) => Promise<void>): Promise<void> {
-    check(this.#av, await this.context.sendFrame(picture), 'Cannot encode');
+    const surface = picture && (await this.#uploads?.upload(picture));
+    try {
+      check(this.#av, await this.context.sendFrame(surface ?? picture), 'Cannot encode');
+    } finally {
+      surface?.free();
+    }
     for (;;) {
       const result = await this.context.receivePacket(this.#packet);
       if (isDry(result)) return;
@@ -119,14 +161,34 @@ export class PictureEncoder implements Disposable {
   [Symbol.dispose](): void {
     this.#packet.free();
     this.context.freeContext();
+    this.#uploads?.[Symbol.dispose]();
   }
+}
+
+interface Opened {
+  readonly context: CodecContext;
+  readonly name: string;
+  readonly pixels: AVPixelFormat;
+  readonly uploads: Uploads | undefined;
+}
+
+/** Makes an encoder that is not open yet take pictures from the device's memory, where it can only so. */
+export function uploadsTo(
+  av: Av,
+  context: CodecContext,
+  hardware: HardwareEncoder | undefined,
+): Uploads | undefined {
+  if (!hardware?.surfaces) return undefined;
+  const uploads = new Uploads(av, { ...hardware, surfaces: hardware.surfaces }, context);
+  context.pixelFormat = uploads.format;
+  context.hwFramesCtx = uploads.frames;
+  return uploads;
 }
 
 function describeStream(av: Av, context: CodecContext, options: EncoderOptions): void {
   const { C, Rational } = av;
   const { num, den } = options.frameRate ?? { num: 25, den: 1 };
   Object.assign(context, codedSize(options.codec, options));
-  context.pixelFormat = C.AV_PIX_FMT_YUV420P;
   context.timeBase = new Rational(options.timeBase.num, options.timeBase.den);
   context.framerate = new Rational(num, den);
   context.sampleAspectRatio = new Rational(options.pixelAspect.num, options.pixelAspect.den);
@@ -135,8 +197,9 @@ function describeStream(av: Av, context: CodecContext, options: EncoderOptions):
   context.colorPrimaries = C.AVCOL_PRI_BT709;
   context.colorTrc = C.AVCOL_TRC_BT709;
   context.chromaLocation = C.AVCHROMA_LOC_LEFT;
-  // 0 leaves the rate to the quality that `crf` asks for.
-  context.bitRate = 0n;
+  // 0 leaves the rate to the quality that the options ask for.
+  const bits = options.hardware?.bits ?? 0;
+  context.bitRate = BigInt(Math.round((bits * context.width * context.height * num) / den));
   context.gopSize = Math.max(1, Math.min(600, Math.round((KEY_SECONDS * num) / den)));
   context.threadCount = Math.min(MAX_THREADS, availableParallelism());
   // Without it the last frame would last no time, and players (and edit lists) would leave it out.

@@ -1,11 +1,16 @@
+import type { FFEncoderCodec } from 'node-av/constants';
 import type { CodecContext, Packet, Frame as Picture } from 'node-av/lib';
 import { Unsupported } from '../../errors.js';
+import { log } from '../../log.js';
 import type { Size } from '../../models/pixels.js';
 import type { Frame } from '../frame.js';
 import type { LiveCodec, PicturePacket } from '../live.js';
 import { type Av, check, isDry, loadAv } from './av.js';
 import { FromPixels } from './color.js';
-import { codedSize } from './encode.js';
+import { codedSize, uploadsTo } from './encode.js';
+import type { Hardware } from './hardware/hardware.js';
+import type { HardwareEncoder } from './hardware/kinds.js';
+import { pixelFormat, type Uploads } from './hardware/surfaces.js';
 import { describe, liveSettings, setRate } from './live-settings.js';
 import { Pace } from './pace.js';
 import { Turns } from './turns.js';
@@ -16,6 +21,10 @@ export interface LiveEncoderOptions {
   readonly bitrate?: number;
   /** Frames a second that are expected; frames carry their own times whatever this says. */
   readonly fps?: number;
+  /** Where H.264 may be encoded by hardware; software takes over where that fails, also later. */
+  readonly hardware?: Hardware | undefined;
+  /** This one and no other: for trying it. */
+  readonly fixed?: HardwareEncoder;
 }
 
 const defaults = { bitrate: 2_000_000, fps: 30 };
@@ -32,6 +41,8 @@ interface Running {
   readonly bitrate: number;
   readonly context: CodecContext;
   readonly fromPixels: FromPixels;
+  readonly hardware: HardwareEncoder | undefined;
+  readonly uploads: Uploads | undefined;
 }
 
 /**
@@ -45,6 +56,8 @@ export class LiveEncoder implements AsyncDisposable {
   readonly #packet: Packet;
   readonly #turns = new Turns(() => this.#free());
   readonly #pace: Pace;
+  readonly #fixed: HardwareEncoder | undefined;
+  #hardware: Hardware | undefined;
   #bitrate: number;
   #running: Running | undefined;
   /** The encoder's own clock, which never stands still: microseconds, mostly those of the frames. */
@@ -56,6 +69,8 @@ export class LiveEncoder implements AsyncDisposable {
     this.#fps = options.fps ?? defaults.fps;
     this.#pace = new Pace(this.#fps);
     this.#bitrate = bounded(options.bitrate ?? defaults.bitrate);
+    this.#fixed = options.fixed;
+    this.#hardware = codec === 'h264' ? options.hardware : undefined;
     this.#packet = new av.Packet();
     this.#packet.alloc();
   }
@@ -89,16 +104,33 @@ export class LiveEncoder implements AsyncDisposable {
 
   async #encode(frame: Frame, key: boolean): Promise<PicturePacket | undefined> {
     this.#pace.note(frame.timestamp);
-    const { context, fromPixels } = await this.#ready(frame);
+    const running = await this.#ready(frame);
+    try {
+      return await this.#compress(running, frame, key);
+    } catch (error) {
+      if (!running.hardware || this.#fixed) throw error;
+      this.#leaveHardware(error);
+      return this.#compress(await this.#ready(frame), frame, true);
+    }
+  }
+
+  async #compress(
+    { context, fromPixels, uploads }: Running,
+    frame: Frame,
+    key: boolean,
+  ): Promise<PicturePacket | undefined> {
     const { C } = this.#av;
     const picture = await fromPixels.convert(frame);
+    let surface: Picture | undefined;
     try {
       // Encoders refuse times that stand still or go back.
       this.#last = Math.max(Math.round(frame.timestamp), this.#last + 1);
       picture.pts = BigInt(this.#last);
       picture.pictType = key ? C.AV_PICTURE_TYPE_I : C.AV_PICTURE_TYPE_NONE;
-      return await this.#send(context, picture, frame.timestamp);
+      surface = await uploads?.upload(picture);
+      return await this.#send(context, surface ?? picture, frame.timestamp);
     } finally {
+      surface?.free();
       picture.free();
     }
   }
@@ -131,7 +163,7 @@ export class LiveEncoder implements AsyncDisposable {
   async #ready({ width, height }: Size): Promise<Running> {
     const running = this.#running;
     if (running?.size.width === width && running.size.height === height) {
-      if (liveSettings[this.codec].steerable) {
+      if ((running.hardware ?? liveSettings[this.codec]).steerable) {
         setRate(running.context, this.#bitrate, this.#pace.stretch);
         return running;
       }
@@ -143,27 +175,54 @@ export class LiveEncoder implements AsyncDisposable {
   }
 
   async #start(size: Size): Promise<Running> {
+    const hardware = this.#fixed ?? (await this.#hardware?.live());
+    if (!hardware) return this.#open(size);
+    try {
+      return await this.#open(size, hardware);
+    } catch (error) {
+      if (this.#fixed) throw error;
+      this.#leaveHardware(error);
+      return this.#open(size);
+    }
+  }
+
+  async #open(size: Size, hardware?: HardwareEncoder): Promise<Running> {
     const av = this.#av;
-    const { encoder, options, colors } = liveSettings[this.codec];
-    const codec = av.Codec.findEncoderByName(encoder)!;
+    const { colors, ...software } = liveSettings[this.codec];
+    const { encoder, options } = hardware ?? software;
+    const codec = av.Codec.findEncoderByName(encoder as FFEncoderCodec);
+    if (!codec) throw new Unsupported(`This build of node-av has no encoder ${encoder}.`);
     const coded = codedSize('h264', size);
     const context = new av.CodecContext();
     context.allocContext3(codec);
+    let uploads: Uploads | undefined;
     try {
+      const pixels = pixelFormat(av, hardware?.pixels ?? 'yuv420p');
       describe(av, context, { ...coded, colors, fps: this.#fps });
+      context.pixelFormat = pixels;
       setRate(context, this.#bitrate);
+      uploads = uploadsTo(av, context, hardware);
       check(av, await context.open2(codec, av.Dictionary.fromObject(options)), `Cannot start ${encoder}`);
-      const fromPixels = new FromPixels(av, coded, av.C.AV_PIX_FMT_YUV420P, colors);
-      return { size, bitrate: this.#bitrate, context, fromPixels };
+      const fromPixels = new FromPixels(av, coded, pixels, colors);
+      return { size, bitrate: this.#bitrate, context, fromPixels, hardware, uploads };
     } catch (error) {
       context.freeContext();
+      uploads?.[Symbol.dispose]();
       throw error;
     }
+  }
+
+  /** Encodes by software from now on. */
+  #leaveHardware(error: unknown): void {
+    log.warn({ err: error }, 'hardware does not encode this stream; software goes on');
+    this.#stop();
+    this.#hardware = undefined;
   }
 
   #stop(): void {
     this.#running?.fromPixels[Symbol.dispose]();
     this.#running?.context.freeContext();
+    this.#running?.uploads?.[Symbol.dispose]();
     this.#running = undefined;
   }
 

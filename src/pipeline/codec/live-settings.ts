@@ -61,7 +61,7 @@ export function setRate(context: CodecContext, bitrate: number, stretch = 1): vo
   context.rcBufferSize = Math.round(bitrate * BUFFER_SECONDS);
 }
 
-/** Describes pictures of a (coded, so even) size to an encoder that is not open yet. */
+/** Describes pictures of a (coded, so even) size, but not their pixels, to an encoder that is not open yet. */
 export function describe(
   av: Av,
   context: CodecContext,
@@ -70,7 +70,6 @@ export function describe(
   const { C, Rational } = av;
   context.width = width;
   context.height = height;
-  context.pixelFormat = C.AV_PIX_FMT_YUV420P;
   // Microseconds: the frames' times come back as they went in.
   context.timeBase = new Rational(1, 1_000_000);
   context.framerate = new Rational(Math.round(fps * 1000), 1000);

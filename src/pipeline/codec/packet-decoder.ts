@@ -1,5 +1,7 @@
 import type { CodecContext, Frame, Packet, Stream } from 'node-av/lib';
 import { type Av, check, isDry } from './av.js';
+import { type Downloads, type OpenDecoder, openDecoder } from './hardware/decoding.js';
+import type { Hardware } from './hardware/hardware.js';
 
 /** Pixels of the largest picture: 8K. */
 const MOST_PIXELS = '33177600';
@@ -9,10 +11,12 @@ export class PacketDecoder implements Disposable {
   /** Packets that could not be decoded. */
   damaged = 0;
   readonly #context: CodecContext;
+  readonly #downloads: Downloads | undefined;
   readonly #frame: Frame;
 
-  private constructor(av: Av, context: CodecContext) {
+  private constructor(av: Av, { context, downloads }: OpenDecoder) {
     this.#context = context;
+    this.#downloads = downloads;
     this.#frame = new av.Frame();
     this.#frame.alloc();
   }
@@ -21,12 +25,13 @@ export class PacketDecoder implements Disposable {
    * @returns undefined when this build has no decoder for the stream.
    * @throws AvFailure when the decoder refuses it.
    */
-  static async open(av: Av, stream: Stream, threads = 1): Promise<PacketDecoder | undefined> {
-    const codec = av.Codec.findDecoder(stream.codecpar.codecId);
-    if (!codec) return undefined;
-    const context = new av.CodecContext();
-    context.allocContext3(codec);
-    try {
+  static async open(
+    av: Av,
+    stream: Stream,
+    threads = 1,
+    hardware?: Hardware,
+  ): Promise<PacketDecoder | undefined> {
+    const opened = await openDecoder(av, stream.codecpar.codecId, hardware, async (context, codec) => {
       check(av, context.parametersToContext(stream.codecpar), 'Cannot set up the decoder');
       context.pktTimebase = stream.timeBase;
       context.threadCount = threads;
@@ -34,11 +39,8 @@ export class PacketDecoder implements Disposable {
       context.threadType = av.C.FF_THREAD_SLICE;
       const options = av.Dictionary.fromObject({ max_pixels: MOST_PIXELS });
       check(av, await context.open2(codec, options), 'Cannot open the decoder');
-      return new PacketDecoder(av, context);
-    } catch (error) {
-      context.freeContext();
-      throw error;
-    }
+    });
+    return opened && new PacketDecoder(av, opened);
   }
 
   /**
@@ -55,7 +57,8 @@ export class PacketDecoder implements Disposable {
       this.#frame.unref();
       const got = await this.#context.receiveFrame(this.#frame);
       if (isDry(got)) break;
-      if (got >= 0) yield this.#frame;
+      const shown = got >= 0 ? await this.#here() : undefined;
+      if (shown) yield shown;
       else {
         this.damaged++;
         patience--;
@@ -64,8 +67,14 @@ export class PacketDecoder implements Disposable {
     if (!packet) this.#context.flushBuffers();
   }
 
+  /** The picture in our memory; undefined when the device lost it. */
+  async #here(): Promise<Frame | undefined> {
+    return this.#downloads ? this.#downloads.fetch(this.#frame).catch(() => undefined) : this.#frame;
+  }
+
   [Symbol.dispose](): void {
     this.#frame.free();
     this.#context.freeContext();
+    this.#downloads?.[Symbol.dispose]();
   }
 }

@@ -72,6 +72,10 @@ class FfmpegSink implements MediaSink {
       );
   }
 
+  get encoder(): string {
+    return this.#parts.settings.encoder;
+  }
+
   write(frame: Frame): Promise<void> {
     const written = this.#write(frame);
     // Whoever closes the sink in the midst of a write may not care for its end.

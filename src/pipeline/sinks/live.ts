@@ -6,6 +6,7 @@ import type { Size } from '../../models/pixels.js';
 import { type Av, AvFailure, loadAv } from '../codec/av.js';
 import { FromPixels } from '../codec/color.js';
 import { PictureEncoder } from '../codec/encode.js';
+import type { Hardware } from '../codec/hardware/hardware.js';
 import { LiveSoundTrack } from '../codec/live-sound-track.js';
 import { Scaler } from '../codec/scale.js';
 import { microsToTicks } from '../codec/ticks.js';
@@ -28,6 +29,8 @@ export interface LiveOutputOptions extends Size {
   /** How long a server may take to answer, and to take a frame, in milliseconds: 10,000 and 5000. */
   readonly openTimeoutMs?: number;
   readonly stallTimeoutMs?: number;
+  /** Encodes H.264 where it can. */
+  readonly hardware?: Hardware | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -112,9 +115,10 @@ async function openParts(
 ): Promise<Parts> {
   const size = { width: Math.max(2, options.width & ~1), height: Math.max(2, options.height & ~1) };
   const fps = Math.min(240, Math.max(1, Math.round(options.fps ?? 30)));
-  const encoder = await PictureEncoder.open(av, {
+  const encoder = await PictureEncoder.openAny(av, {
     ...size,
     codec,
+    hardware: codec === 'h264' ? await options.hardware?.live() : undefined,
     timeBase,
     frameRate: { num: fps, den: 1 },
     pixelAspect: { num: 1, den: 1 },
@@ -130,7 +134,7 @@ async function openParts(
   stream.timeBase = encoder.context.timeBase;
   stream.avgFrameRate = new av.Rational(fps, 1);
   const track = await LiveSoundTrack.open(av, muxer, { codec: sound, globalHeader });
-  const fromPixels = new FromPixels(av, size, av.C.AV_PIX_FMT_YUV420P);
+  const fromPixels = new FromPixels(av, size, encoder.pixels);
   const scaler = new Scaler(av);
   held.push(track, fromPixels, scaler);
   await muxer.start(muxerOptions);

@@ -55,9 +55,10 @@ interface Opening {
 async function openParts(av: Av, { path, part, container, codec, options, opened }: Opening) {
   const muxer = await Muxer.open(av, part.path, container.format);
   opened.push(muxer);
-  const encoder = await PictureEncoder.open(av, {
+  const encoder = await PictureEncoder.openAny(av, {
     ...options,
     codec,
+    hardware: await options.hardware?.file(codec),
     globalHeader: muxer.wantsGlobalHeader,
     reorder: container.edits || container.format === 'matroska' || container.format === 'webm',
   });
@@ -69,7 +70,7 @@ async function openParts(av: Av, { path, part, container, codec, options, opened
     ? await Companions.open(av, options.copyFrom, { muxer, container, video: stream, cut: options })
     : undefined;
   if (companions) opened.push(companions);
-  const fromPixels = new FromPixels(av, codedSize(codec, options), av.C.AV_PIX_FMT_YUV420P);
+  const fromPixels = new FromPixels(av, codedSize(codec, options), encoder.pixels);
   opened.push(fromPixels);
   await muxer.start(container.edits ? editListOptions(options) : {});
   return { muxer, encoder, stream, companions, fromPixels };
@@ -121,6 +122,10 @@ class AvSink implements MediaSink {
     this.#parts = parts;
     const { num, den } = options.frameRate ?? { num: 25, den: 1 };
     this.#shownFor = microsToTicks((1e6 * den) / num, options.timeBase) || 1n;
+  }
+
+  get encoder(): string {
+    return this.#parts.encoder.name;
   }
 
   get notes(): readonly string[] {

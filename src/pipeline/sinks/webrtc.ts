@@ -1,3 +1,4 @@
+import type { Hardware } from '../codec/hardware/hardware.js';
 import { LiveEncoder } from '../codec/live-encode.js';
 import type { Frame } from '../frame.js';
 import type { LiveCodec, LiveSink, PicturePacket, SoundPacket } from '../live.js';
@@ -20,6 +21,8 @@ export interface PictureEncoder extends AsyncDisposable {
 export interface WebrtcSinkOptions {
   readonly codec: LiveCodec;
   readonly bitrate: BitrateRange;
+  /** Encodes H.264 where it can. */
+  readonly hardware?: Hardware | undefined;
   /** Opens the encoder at the first frame that someone watches; tests bring their own. */
   readonly open?: (codec: LiveCodec, bitrate: number) => Promise<PictureEncoder>;
 }
@@ -65,12 +68,12 @@ export class WebrtcSink implements LiveSink {
   #skipped = 0;
   #closed = false;
 
-  constructor({ codec, bitrate, open }: WebrtcSinkOptions) {
+  constructor({ codec, bitrate, hardware, open }: WebrtcSinkOptions) {
     this.codec = codec;
     this.#range = bitrate;
     this.#target = bitrate.start;
     this.#packetizer = packetizer(codec);
-    this.#open = open ?? ((name, start) => LiveEncoder.open(name, { bitrate: start }));
+    this.#open = open ?? ((name, start) => LiveEncoder.open(name, { bitrate: start, hardware }));
   }
 
   get viewers(): number {

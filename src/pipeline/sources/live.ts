@@ -2,6 +2,7 @@ import type { FormatContext, Stream } from 'node-av/lib';
 import { BadInput, Unsupported } from '../../errors.js';
 import { masked } from '../address.js';
 import { type Av, AvFailure, loadAv } from '../codec/av.js';
+import type { Hardware } from '../codec/hardware/hardware.js';
 import { nameOf, uprightOf } from '../codec/info.js';
 import { LiveDemux } from '../codec/live-demux.js';
 import { openLiveFormat, schemeFor } from '../codec/live-open.js';
@@ -30,6 +31,8 @@ export interface LiveSourceOptions {
   readonly openTimeoutMs?: number;
   /** How long nothing may come before the source counts as broken, in milliseconds: 5000, and 20,000 for HLS. */
   readonly stallTimeoutMs?: number;
+  /** Decodes pictures where it can. */
+  readonly hardware?: Hardware | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -49,7 +52,7 @@ export async function openLiveSource(address: string, options: LiveSourceOptions
   const format = await openLiveFormat(av, address, { scheme, listen, timeoutMs, name, redirects, signal });
   const opened: Disposable[] = [];
   try {
-    const streams = await openStreams(av, format, name, opened);
+    const streams = await openStreams(av, format, name, opened, options.hardware);
     return new AvLiveSource({
       ...streams,
       av,
@@ -83,13 +86,14 @@ async function openStreams(
   format: FormatContext,
   name: string,
   opened: Disposable[],
+  hardware: Hardware | undefined,
 ): Promise<Streams> {
   const picture = videoStream(av, format);
   if (!picture) {
     const others = format.streams.map((stream) => nameOf(av, stream)).join(', ');
     throw new BadInput(`${name} holds no video: ${others || 'no streams at all'}.`);
   }
-  const decoder = await PacketDecoder.open(av, picture, DECODER_THREADS);
+  const decoder = await PacketDecoder.open(av, picture, DECODER_THREADS, hardware);
   if (!decoder) throw new Unsupported(`${name} holds ${nameOf(av, picture)}, which cannot be decoded here.`);
   opened.push(decoder);
   const best = format.findBestStream(av.C.AVMEDIA_TYPE_AUDIO, -1, picture.index);

@@ -33,7 +33,7 @@ export async function openMediaSource(path: string, options: MediaSourceOptions 
     const stream = videoStream(av, format);
     if (!stream) throw new BadInput(`${path} holds no video: ${othersOf(av, format)}.`);
     refuseDolbyVision(av, path, stream);
-    const reader = await PictureReader.open(av, format, stream, DECODER_THREADS);
+    const reader = await PictureReader.open(av, format, stream, DECODER_THREADS, options.hardware);
     if (!reader) throw new Unsupported(`${path} holds ${nameOf(av, stream)}, which cannot be decoded here.`);
     return new AvSource(path, { av, format, stream, reader, options });
   } catch (error) {
