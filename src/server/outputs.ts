@@ -63,6 +63,19 @@ export class Outputs implements AsyncDisposable {
     return this.#active.find(({ kind, stop }) => kind === 'hls' && !stop.signal.aborted);
   }
 
+  /** The one that does already what is asked for: HLS, or a recording of the same kind that another panel began. */
+  #same(request: OutputRequest): Output | undefined {
+    if (request.kind === 'hls') return this.#hls;
+    if (request.kind === 'push') return undefined;
+    return this.#active.find(
+      ({ kind, what, target, stop }) =>
+        kind === 'record' &&
+        what === request.what &&
+        target.endsWith(`.${request.container}`) &&
+        !stop.signal.aborted,
+    );
+  }
+
   /** Where HLS is kept, while it is served. */
   get hls(): string | undefined {
     const to = this.#hls?.to;
@@ -72,10 +85,11 @@ export class Outputs implements AsyncDisposable {
   /** @throws Overloaded when there are too many; CannotWrite (folder of recordings); NotFound after the end. */
   async add(request: OutputRequest): Promise<OutputInfo> {
     if (request.kind === 'record') await this.#makeFolder();
-    // Nothing is waited for from here on: two that ask at once get one HLS output.
+    // Nothing is waited for from here on: two that ask for the same at once get one output.
     if (this.#closed) throw new NotFound(`The stream ${this.#parts.stream} is over.`);
     this.#tidy();
-    if (request.kind === 'hls' && this.#hls) return this.#hls.info;
+    const same = this.#same(request);
+    if (same) return same.info;
     if (this.#active.length >= MOST)
       throw new Overloaded(`A stream has at most ${MOST} outputs.`, { hint: 'Remove one of them first.' });
     const output = planOutput(request, this.#parts);

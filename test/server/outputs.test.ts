@@ -110,6 +110,32 @@ describe('recording', () => {
     expect(JSON.parse(await readFile(cues, 'utf8'))).toHaveLength(2);
   });
 
+  it('is one, however many ask for the same at once; the source is another', async () => {
+    await using sessions = await opened();
+    const session = await fed(sessions);
+    const [one, two] = await Promise.all([session.addOutput(record), session.addOutput(record)]);
+    expect(two.id).toBe(one.id);
+    await runs(session, one.id);
+    expect((await session.addOutput(record)).id).toBe(one.id);
+    const others = [
+      await session.addOutput({ ...record, what: 'source' }),
+      await session.addOutput({ ...record, container: 'mp4' }),
+    ];
+    expect(session.info().outputs.map(({ id }) => id)).toEqual([one.id, ...others.map(({ id }) => id)]);
+  });
+
+  it('that is asked for while one stops is a new one', async () => {
+    await using sessions = await opened();
+    const session = await fed(sessions);
+    const old = await session.addOutput(record);
+    await runs(session, old.id);
+    const stopped = session.removeOutput(old.id);
+    const fresh = await session.addOutput(record);
+    expect(fresh.id).not.toBe(old.id);
+    await stopped;
+    await runs(session, fresh.id);
+  });
+
   it('says that its folder cannot be made, and not where that is', async () => {
     await writeFile(join(folder, 'file'), '');
     for (const place of ['file', 'file/recordings']) {
