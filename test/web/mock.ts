@@ -111,6 +111,8 @@ export class Mock {
   #styles = allStyles;
   /** Steps of a tuning that is under way; so many as it has end it. */
   tunedSteps = 0;
+  /** What feeds the stream. */
+  input: StreamInfo['input']['kind'] = 'whip';
   /** Why the stream's input does not come. */
   problem = '';
   #look: LookState = {
@@ -176,7 +178,7 @@ export class Mock {
     return {
       ...{ name: 'main', live: true, look: this.#look, viewers: 3, outputs: this.#outputs },
       input: {
-        kind: 'whip',
+        kind: this.input,
         codec: 'h264',
         width: 1280,
         height: 720,
@@ -307,7 +309,7 @@ export class Mock {
     if (name === 'tunings') return [200, { tunings }];
     const lists: Record<string, unknown> = {
       styles: this.#styles,
-      streams: [this.#stream()],
+      streams: [this.#stream(), { ...this.#stream(), name: 'other' }],
       recordings,
       jobs,
     };

@@ -399,6 +399,46 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('shows the recording that another page began, and ends it for both', async () => {
+    const [one, two] = [await open(1440), await open(360)];
+    for (const page of [one, two]) await page.locator('.style-card.current').first().waitFor();
+    await one.keyboard.press('r');
+    for (const page of [one, two])
+      await page.getByRole('button', { name: 'Stop recording' }).first().waitFor();
+    await two.keyboard.press('r');
+    for (const page of [one, two])
+      await page.getByRole('button', { name: 'Record', exact: true }).first().waitFor();
+    for (const page of [one, two]) await page.context().close();
+  });
+
+  it('measures, and counts as published, only the stream that this page publishes', async () => {
+    const page = await open(1440, 'en-US', '/?stream=other');
+    await page.locator('.chip.fps').waitFor();
+    await page.evaluate(fakeCamera);
+    mock.input = 'card';
+    try {
+      await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).click();
+      await page.getByRole('button', { name: 'Camera is live in other' }).waitFor();
+      await page.getByRole('tab', { name: 'Numbers' }).click();
+      const glass = page.getByRole('checkbox', { name: 'Measure glass to glass' });
+      await glass.check();
+      await page.locator('.stage-labels').getByText('glass to glass').waitFor();
+      expect(await page.locator('.invitation').count()).toBe(0);
+      await page.getByRole('combobox', { name: 'Stream' }).selectOption('main');
+      await page.locator('.stage-labels').waitFor();
+      expect(await page.locator('.stage-labels, .figures').getByText('glass to glass').count()).toBe(0);
+      await page.getByText('Publish from this page to measure').waitFor();
+      await page.locator('.invitation').waitFor();
+      await page.getByRole('combobox', { name: 'Stream' }).selectOption('other');
+      await page.locator('.stage-labels').getByText('glass to glass').waitFor();
+      await page.locator('.invitation').waitFor({ state: 'detached' });
+      expect(await glass.isChecked()).toBe(true);
+    } finally {
+      mock.input = 'whip';
+    }
+    await page.context().close();
+  });
+
   it('has the same cues in two tabs of a stream', async () => {
     const one = await open(1440);
     const two = await one.context().newPage();

@@ -143,7 +143,9 @@ export function mark(on: boolean): void {
   if (!on || !video) return;
   let recent: { latencyMs: number; at: number }[] = [];
   const show = () => {
-    recent = recent.filter(({ at }) => at > performance.now() - RECENT_MS);
+    // Another stream's marks are of another clock, if it has any.
+    const own = state.publishing.value?.stream === state.streamName.value;
+    recent = own ? recent.filter(({ at }) => at > performance.now() - RECENT_MS) : [];
     const sorted = recent.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
     state.glass.value = sorted[sorted.length >> 1] ?? null;
   };

@@ -3,13 +3,13 @@ import { useCell } from '../cell.js';
 import { t } from '../i18n/index.js';
 import { state } from '../state.js';
 import { Viewer } from '../whep.js';
+import { usePublished } from './published.js';
 
 /** The source as it came: this page's own camera if it goes to this stream, or a look of strength 0 that is fetched while it is looked at. */
 function useBefore(): MediaStream | undefined {
-  const publishing = useCell(state.publishing);
   const name = useCell(state.streamName);
   const [fetched, setFetched] = useState<MediaStream>();
-  const own = publishing?.stream === name ? publishing.media : undefined;
+  const own = usePublished()?.media;
   useEffect(() => {
     if (own) return;
     const viewer = new Viewer({

@@ -6,6 +6,7 @@ import { mark } from '../publish.js';
 import { watchStats } from '../session.js';
 import { state } from '../state.js';
 import type { WatchStats } from '../whep.js';
+import { usePublished } from './published.js';
 
 /** What this page receives, asked for once a second. */
 function useArriving(): WatchStats | undefined {
@@ -41,6 +42,7 @@ function Figures() {
   const stats = useCell(state.stats);
   const glass = useCell(state.glass);
   const marking = useCell(state.marking);
+  const published = usePublished();
   const arriving = useArriving();
   const { dropped: before = {}, unsent = 0 } = stats?.frames ?? {};
   const drops = Object.entries({ ...before, unsent }).filter(([, count]) => count > 0);
@@ -72,7 +74,7 @@ function Figures() {
             : DASH
         }
       />
-      {marking && (
+      {marking && published && (
         <Figure label={t('glass.label')} value={glass === null ? DASH : `${Math.round(glass)} ms`} />
       )}
     </dl>
@@ -82,7 +84,7 @@ function Figures() {
 /** How fast, how late, how many lost. The plotting library comes when this is first shown. */
 export function Numbers() {
   const marking = useCell(state.marking);
-  const publishing = useCell(state.publishing);
+  const published = usePublished();
   const [Plots, setPlots] = useState<FunctionComponent>();
   useEffect(() => {
     void import('./plots.js').then((it) => setPlots(() => it.Plots));
@@ -96,12 +98,12 @@ export function Numbers() {
           <input
             type="checkbox"
             checked={marking}
-            disabled={!publishing && !marking}
+            disabled={!published && !marking}
             onChange={(event) => mark(event.currentTarget.checked)}
           />
           {t('glass.toggle')}
         </label>
-        <span class="quiet">{publishing ? t('glass.hint') : t('glass.needsSource')}</span>
+        <span class="quiet">{published ? t('glass.hint') : t('glass.needsSource')}</span>
       </div>
     </div>
   );

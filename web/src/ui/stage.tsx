@@ -7,6 +7,7 @@ import { state } from '../state.js';
 import { wordsOf } from '../toast.js';
 import { Compare } from './compare.js';
 import { Icon } from './icon.js';
+import { usePublished } from './published.js';
 
 function Output() {
   const media = useCell(state.media);
@@ -49,10 +50,10 @@ function Empty() {
 
 /** The one button that a person who opens the page is looking for. */
 function Invitation() {
-  const publishing = useCell(state.publishing);
+  const published = usePublished();
   const link = useCell(state.link);
   const stream = useCell(state.stream);
-  if (publishing || link !== 'open' || stream?.input.kind === 'whip') return null;
+  if (published || link !== 'open' || stream?.input.kind === 'whip') return null;
   return (
     <div class="invitation">
       <button type="button" class="primary big" onClick={() => publish('camera')}>
@@ -78,6 +79,7 @@ function Labels() {
   const frame = useCell(state.appliedFrame);
   const glass = useCell(state.glass);
   const marking = useCell(state.marking);
+  const published = usePublished();
   const styles = useCell(state.styles);
   if (!stream) return null;
   const first = mainStyle(look);
@@ -96,7 +98,7 @@ function Labels() {
           {t('applied', { frame: frame.toLocaleString() })}
         </span>
       )}
-      {marking && (
+      {marking && published && (
         <span class="tag number">{t('glass.value', { ms: glass === null ? '–' : Math.round(glass) })}</span>
       )}
     </div>
