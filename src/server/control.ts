@@ -45,7 +45,10 @@ export const CLOSED = { goingAway: 1001, policy: 1008, slow: 1013, denied: 4401,
 /** One client of a stream's control socket. */
 class Control {
   #role: Role;
+  /** What may be heard and changed; none for who may only publish. */
   #session: Session | undefined;
+  /** The stream whose end closes the socket. */
+  #followed: Session | undefined;
   #subscription: Disposable | undefined;
   #stats: NodeJS.Timeout | undefined;
   #wrong: number[] = [];
@@ -119,7 +122,9 @@ class Control {
     const id = 'id' in message ? message.id : undefined;
     try {
       if (message.type === 'auth') return await this.#authenticate(message.token);
-      if (!this.#session) throw new Denied('Send {"type": "auth", "token": …} first.');
+      if (!this.#followed) throw notYet();
+      if (message.type === 'ping') return this.#pong(message.id);
+      if (!this.#session) throw mayOnlyPublish();
       await this.#do(message, this.#session);
     } catch (error) {
       if (!(error instanceof LivebrushError)) log.error({ err: error }, 'a control message failed');
@@ -128,7 +133,7 @@ class Control {
     }
   }
 
-  async #do(message: Exclude<ClientMessage, { type: 'auth' }>, session: Session): Promise<void> {
+  async #do(message: Exclude<ClientMessage, { type: 'auth' | 'ping' }>, session: Session): Promise<void> {
     switch (message.type) {
       case 'change': {
         this.#assertAdmin();
@@ -150,10 +155,11 @@ class Control {
         return;
       case 'stats':
         this.#telemetry(message.on);
-        return;
-      case 'ping':
-        this.#send({ type: 'pong', ...(message.id ? { id: message.id } : {}), timestamp: liveNow() });
     }
+  }
+
+  #pong(id: string | undefined): void {
+    this.#send({ type: 'pong', ...(id ? { id } : {}), timestamp: liveNow() });
   }
 
   #assertAdmin(): void {
@@ -167,7 +173,7 @@ class Control {
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;
       this.#refuse(codeOf(error), error.message, undefined, error.hint);
-      if (!this.#session) this.socket.close(CLOSED.denied, 'denied');
+      if (!this.#followed) this.socket.close(CLOSED.denied, 'denied');
       return;
     }
     this.#greet();
@@ -176,21 +182,23 @@ class Control {
   #greet(): void {
     clearTimeout(this.#patience);
     const { sessions, stream, version } = this.context;
-    if (this.#role === 'publish') {
-      this.#refuse('denied', 'A token to publish does not allow to control.');
-      this.socket.close(CLOSED.denied, 'denied');
-      return;
-    }
     try {
-      this.#session = this.#role === 'admin' ? sessions.open(stream) : sessions.get(stream);
+      this.#followed = this.#role === 'admin' ? sessions.open(stream) : sessions.get(stream);
     } catch (error) {
       if (!(error instanceof LivebrushError)) throw error;
       this.#refuse(codeOf(error), error.message, undefined, error.hint);
       this.socket.close(CLOSED.policy, 'no such stream');
       return;
     }
+    this.#followed.over.addEventListener('abort', this.#over);
+    if (this.#role === 'publish') {
+      // It hears the end alone: else its publisher would come back by itself and make the stream anew.
+      const { message, hint } = mayOnlyPublish();
+      this.#refuse('denied', message, undefined, hint);
+      return;
+    }
+    this.#session = this.#followed;
     this.#subscription ??= this.#session.on((message) => this.#tell(message));
-    this.#session.over.addEventListener('abort', this.#over);
     this.#send({ type: 'hello', version, role: this.#role, stream: this.#session.info() });
   }
 
@@ -239,7 +247,7 @@ class Control {
   }
 
   #impatient(): void {
-    if (this.#session) return;
+    if (this.#followed) return;
     if (this.#role === 'none') {
       this.#refuse('denied', 'No token came.');
       this.socket.close(CLOSED.denied, 'no token');
@@ -249,18 +257,25 @@ class Control {
   /** The stream is over: removed, if the server goes on. */
   readonly #over = (): void => {
     const { sessions, stream } = this.context;
-    if (sessions.find(stream) === this.#session) this.socket.close(CLOSED.goingAway, 'the server is closing');
+    if (sessions.find(stream) === this.#followed)
+      this.socket.close(CLOSED.goingAway, 'the server is closing');
     else this.socket.close(CLOSED.gone, 'the stream was removed');
   };
 
   #end(): void {
-    this.#session?.over.removeEventListener('abort', this.#over);
+    this.#followed?.over.removeEventListener('abort', this.#over);
     clearInterval(this.#heartbeat);
     clearTimeout(this.#patience);
     clearInterval(this.#stats);
     this.#subscription?.[Symbol.dispose]();
   }
 }
+
+const notYet = () => new Denied('Send {"type": "auth", "token": …} first.');
+const mayOnlyPublish = () =>
+  new Denied('A token to publish does not allow to control.', {
+    hint: `The socket tells the end of the stream alone: it closes with ${CLOSED.gone} when that is removed.`,
+  });
 
 /** What is wrong with a message: where, and what was wanted. */
 function sentenceOf(error: ZodError): string {

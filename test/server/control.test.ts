@@ -73,6 +73,33 @@ describe('the control socket', () => {
     await until(() => closed() === CLOSED.goingAway, 'the end');
   });
 
+  it('tells who may only publish the end of the stream, and nothing else', async () => {
+    role = 'publish';
+    sessions.open('stage');
+    const { say, of, heard, closed } = await connect();
+    await until(() => of('error').length === 1, 'the refusal');
+    expect(of('error')[0]).toMatchObject({ code: 'denied' });
+    say({ type: 'change', id: 'c', strength: 0 });
+    say({ type: 'stats', on: true });
+    say({ type: 'ping', id: 'p' });
+    await until(() => of('pong').length === 1, 'a pong');
+    sessions.open('stage').set({ maxAge: 80 });
+    expect(heard.map(({ type }) => type)).toEqual(['error', 'error', 'error', 'pong']);
+    expect(of('error').every(({ code }) => code === 'denied')).toBe(true);
+    expect(of('error')[1]).toMatchObject({ id: 'c', message: expect.stringContaining('to publish') });
+    await sessions.close('stage');
+    await until(() => closed() === CLOSED.gone, 'the end');
+    expect(sessions.list()).toEqual([]);
+  });
+
+  it('has nothing to tell who may only publish of a stream that is not there, and makes none', async () => {
+    role = 'publish';
+    const { of, closed } = await connect();
+    await until(() => closed() === CLOSED.policy, 'the end');
+    expect(of('error')).toMatchObject([{ code: 'not-found' }]);
+    expect(sessions.list()).toEqual([]);
+  });
+
   it('greets with how the stream stands', async () => {
     const { of } = await connect();
     await until(() => of('hello').length === 1, 'the greeting');
