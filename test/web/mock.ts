@@ -124,6 +124,8 @@ export class Mock {
   };
   /** The token that is asked for; none when empty. */
   token = '';
+  /** Whether the token allows to publish and nothing else. */
+  publishOnly = false;
   /** Whether control sockets may only watch. */
   watchOnly = false;
   /** Control sockets that were refused, while they are. */
@@ -226,6 +228,10 @@ export class Mock {
       socket.close(4401);
       return;
     }
+    if (this.publishOnly) {
+      send({ type: 'error', code: 'denied', message: 'A token to publish does not allow to control.' });
+      return;
+    }
     const role = this.watchOnly ? 'read' : 'admin';
     send({ type: 'hello', version: info.version, role, stream: this.#stream() });
     const timer = setInterval(() => send(this.#stats()), 250);
@@ -278,6 +284,8 @@ export class Mock {
 
   #rest(method: string, pathname: string, allowed: boolean): [status: number, body?: unknown] {
     const [, , name = '', stream, part] = pathname.split('/');
+    if (name === 'info' && this.publishOnly) return [200, { ...info, auth: true, role: 'publish' }];
+    if (this.publishOnly && name !== 'session') return [403, DENIED];
     if (name === 'info')
       return [200, { ...info, auth: Boolean(this.token), role: allowed ? 'admin' : 'none' }];
     if (name === 'streams' && part === 'outputs') {

@@ -361,6 +361,44 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('publishes with a token for that alone, and starts anew only when asked to once its stream was removed', async () => {
+    faults.length = 0;
+    mock.publishOnly = true;
+    try {
+      const page = await open(1440, 'en-US', '/?stream=show#token=publish-token');
+      await page.getByRole('alert').filter({ hasText: 'This token is for publishing alone' }).waitFor();
+      expect(await page.getByRole('dialog').count()).toBe(0);
+      expect(await violations(page)).toEqual([]);
+      await page.evaluate(fakeCamera);
+      const before = asked('POST /show/whip');
+      await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+      await page.getByRole('button', { name: 'Camera is live in show' }).waitFor();
+      const shown = () =>
+        page.locator('video.painted').evaluate((video: HTMLVideoElement) => video.srcObject !== null);
+      await expect.poll(shown).toBe(true);
+      // Longer than a refusal would take to be heard.
+      await page.waitForTimeout(500);
+      mock.remove('show');
+      const again = page.getByRole('alert').getByRole('button', { name: 'Open it anew' });
+      await again.waitFor();
+      await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
+      await page.waitForTimeout(1500);
+      expect(asked('POST /show/whip')).toBe(before + 1);
+      await again.click();
+      await page.getByRole('alert').filter({ hasText: 'This token is for publishing alone' }).waitFor();
+      await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+      await page.getByRole('button', { name: 'Camera is live in show' }).waitFor();
+      expect(asked('POST /show/whip')).toBe(before + 2);
+      expect(mock.requests.filter((it) => it.includes('/show/whep'))).toEqual([]);
+      expect(faults).toEqual([]);
+      await page.keyboard.press('b');
+      await page.getByRole('dialog').getByText('The token in use does not allow that.').waitFor();
+      await page.context().close();
+    } finally {
+      mock.publishOnly = false;
+    }
+  });
+
   it('says which stream it publishes to while it shows another, and hears when that is removed', async () => {
     const name = `demo-${'x'.repeat(59)}`;
     const page = await open(360, 'en-US', `/?stream=${name}`);

@@ -103,20 +103,26 @@ export function stopPublishingTo(stream: string): void {
 
 let ear: Control | undefined;
 
-/** Hears of the end of the stream that is published to also while the page shows another one. */
+/**
+ * Hears of the end of the stream that is published to also while the page shows another one, or hears nothing of this one
+ * since its token allows to publish alone.
+ */
 function listen(): void {
   const stream = state.publishing.value?.stream;
-  const elsewhere = stream && stream !== state.streamName.value ? stream : undefined;
-  if (elsewhere === ear?.stream) return;
+  const heard = stream === state.streamName.value && state.link.value !== 'publish';
+  const unheard = stream && !heard ? stream : undefined;
+  if (unheard === ear?.stream) return;
   ear?.close();
   ear = undefined;
-  if (!elsewhere) return;
+  if (!unheard) return;
   const own = new Control(
-    elsewhere,
+    unheard,
     () => {},
     (link) => {
-      if (link === 'gone') stopPublishingTo(elsewhere);
-      // A token to publish may not control: there is nothing to hear then.
+      if (link === 'gone') {
+        stopPublishingTo(unheard);
+        if (unheard === state.streamName.value) state.link.value = 'gone';
+      }
       if (link === 'denied') own.close();
     },
   );
@@ -124,6 +130,7 @@ function listen(): void {
 }
 state.publishing.subscribe(listen);
 state.streamName.subscribe(listen);
+state.link.subscribe(listen);
 
 /** The latency that is shown is the median of so long, in milliseconds, and is shown anew so often. */
 const [RECENT_MS, SHOWN_MS] = [3000, 500];

@@ -32,11 +32,12 @@ export const looks = new Looks(
 export const STREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/i;
 
 /** Which stream to show first: the address says, or the last one, or one that is live. */
-function firstStream(streams: readonly StreamInfo[]): string {
+function firstStream(streams: readonly StreamInfo[] | undefined): string {
   const asked = new URLSearchParams(location.search).get('stream');
   const good = asked && STREAM_NAME.test(asked);
   if (asked && !good) say('warning', t('stream.badName', { name: asked.slice(0, 80) }), t('stream.nameRule'));
   const last = kept('stream', '');
+  if (!streams) return (good && asked) || last || 'main';
   const known = (name: string) => streams.some((it) => it.name === name);
   return (
     (good && asked) || (known(last) && last) || (streams.find((it) => it.live) ?? streams[0])?.name || 'main'
@@ -52,6 +53,12 @@ export async function start(): Promise<void> {
       state.info.value = info;
       if (info.role === 'none' && info.auth) throw new Problem('denied', '', undefined, 401);
       if (token()) await api.remember().catch(() => {});
+      if (info.role === 'publish') {
+        state.streams.value = [];
+        state.styles.value = [];
+        openStream(state.streamName.value || firstStream(undefined));
+        return;
+      }
       const [streams, styles] = await Promise.all([api.streams(), api.styles()]);
       state.streams.value = streams;
       state.styles.value = styles;
@@ -71,9 +78,13 @@ export async function start(): Promise<void> {
   }
 }
 
+const mayOnlyPublish = () => state.info.value?.role === 'publish';
+
 export function openStream(name: string): void {
   control?.close();
   viewer?.close();
+  control = undefined;
+  viewer = undefined;
   state.streamName.value = name;
   state.stream.value = undefined;
   state.stats.value = undefined;
@@ -84,6 +95,11 @@ export function openStream(name: string): void {
   const url = new URL(location.href);
   url.searchParams.set('stream', name);
   history.replaceState(history.state, '', url);
+  if (mayOnlyPublish()) {
+    state.media.value = undefined;
+    state.link.value = 'publish';
+    return;
+  }
   control = new Control(name, take, (link) => {
     state.link.value = link;
     if (link === 'denied') askTokenOnce();
@@ -118,7 +134,8 @@ export function followCues(): void {
 
 /** Opens a stream under a new name. */
 export async function makeStream(name: string): Promise<void> {
-  if (await attempt(() => api.makeStream(name))) openStream(name);
+  // Publishing makes it too, where the token allows nothing else.
+  if (mayOnlyPublish() || (await attempt(() => api.makeStream(name)))) openStream(name);
 }
 
 /** Tries at once, after the network or a token came. */
@@ -132,6 +149,7 @@ export function withNewToken(): void {
   control?.close();
   viewer?.close();
   control = undefined;
+  viewer = undefined;
   forgetAsking();
   state.dialog.value = undefined;
   void start();
@@ -144,6 +162,10 @@ export const watchStats = () => viewer?.stats() ?? Promise.resolve(undefined);
  * @returns whether it was sent or will be; if not, people are told.
  */
 export function change(it: ChangeInput): boolean {
+  if (mayOnlyPublish()) {
+    askToken();
+    return false;
+  }
   const sent = looks.change({ fadeMs: state.fadeMs.value, ...it });
   if (!sent) say('warning', t('toast.notSent'), t('toast.notSentWay'));
   return sent;

@@ -106,7 +106,8 @@ export const state = {
   tunings: new Cell<readonly TuningInfo[]>([]),
   /** Name of the style that the tuning dialog is about. */
   tuned: new Cell<string | undefined>(undefined),
-  link: new Cell<Link>('connecting'),
+  /** `publish`: nothing is heard of the stream, since the token allows to publish alone. */
+  link: new Cell<Link | 'publish'>('connecting'),
   watch: new Cell<WatchState>('connecting'),
   watchProblem: new Cell<Problem | undefined>(undefined),
   media: new Cell<MediaStream | undefined>(undefined),

@@ -29,6 +29,7 @@ export const en = {
   'link.retry': 'Try now',
   'link.gone': 'This stream was removed.',
   'link.again': 'Open it anew',
+  'link.publish': 'This token is for publishing alone: the painting is not shown here.',
   'pulse.live': 'Live',
   'pulse.demo': 'Demo',
   'pulse.waiting': 'No source',
@@ -37,6 +38,7 @@ export const en = {
   'stage.output': 'The painted stream',
   'stage.connecting': 'Connecting to the stream',
   'stage.reconnecting': 'The picture comes back by itself',
+  'stage.publishOnly': 'What you publish is shown here as you send it.',
   'stage.nobody': 'Nobody publishes to this stream yet.',
 
   'publish.camera': 'Paint my camera',
@@ -278,6 +280,7 @@ export const en = {
   'token.remember': 'Remember it on this device',
   'token.use': 'Go on',
   'token.enter': 'Enter the token',
+  'token.another': 'Enter another one',
 
   'sheet.title': 'Keys',
   'sheet.drop':

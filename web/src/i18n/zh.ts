@@ -31,6 +31,7 @@ export const zh: Sentences = {
   'link.retry': '立即重试',
   'link.gone': '此直播流已被删除。',
   'link.again': '重新打开',
+  'link.publish': '此令牌仅可推流，此处不显示绘制后的画面。',
   'pulse.live': '直播中',
   'pulse.demo': '演示',
   'pulse.waiting': '无输入',
@@ -39,6 +40,7 @@ export const zh: Sentences = {
   'stage.output': '绘制后的直播流',
   'stage.connecting': '正在连接直播流',
   'stage.reconnecting': '画面将自动恢复',
+  'stage.publishOnly': '推流后，此处显示你发出的画面。',
   'stage.nobody': '还没有人向此直播流推流。',
 
   'publish.camera': '绘制我的摄像头',
@@ -275,6 +277,7 @@ export const zh: Sentences = {
   'token.label': '令牌',
   'token.remember': '在此设备上记住',
   'token.use': '继续',
+  'token.another': '输入其他令牌',
   'token.enter': '输入令牌',
 
   'sheet.title': '快捷键',

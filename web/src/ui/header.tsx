@@ -79,7 +79,7 @@ function Pulse() {
   const stream = useCell(state.stream);
   const stats = useCell(state.stats);
   if (link !== 'open' || !stream)
-    return link === 'gone' ? null : (
+    return link === 'gone' || link === 'publish' ? null : (
       <span class="chip muted">{t(link === 'denied' ? 'link.denied' : 'link.connecting')}</span>
     );
   const kind = stream.input.kind;

@@ -10,8 +10,12 @@ import { Icon } from './icon.js';
 import { usePublished } from './published.js';
 
 function Output() {
-  const media = useCell(state.media);
-  const muted = useCell(state.muted);
+  const painted = useCell(state.media);
+  const published = usePublished();
+  // Who may only publish sees what is sent, and does not hear it back.
+  const alone = useCell(state.link) === 'publish';
+  const media = alone ? published?.media : painted;
+  const muted = useCell(state.muted) || alone;
   const element = useRef<HTMLVideoElement>(null);
   useEffect(() => {
     state.video.value = element.current;
@@ -36,7 +40,14 @@ function Empty() {
   const link = useCell(state.link);
   const watch = useCell(state.watch);
   const problem = useCell(state.watchProblem);
+  const published = usePublished();
   const media = useCell(state.media);
+  if (link === 'publish')
+    return published ? null : (
+      <div class="stage-empty">
+        <p class="quiet">{t('stage.publishOnly')}</p>
+      </div>
+    );
   if (link === 'gone' || (watch === 'playing' && media)) return null;
   const words = watch === 'waiting' && problem ? wordsOf(problem) : undefined;
   return (
@@ -53,7 +64,7 @@ function Invitation() {
   const published = usePublished();
   const link = useCell(state.link);
   const stream = useCell(state.stream);
-  if (published || link !== 'open' || stream?.input.kind === 'whip') return null;
+  if (published || (link !== 'open' && link !== 'publish') || stream?.input.kind === 'whip') return null;
   return (
     <div class="invitation">
       <button type="button" class="primary big" onClick={() => publish('camera')}>

@@ -44,13 +44,20 @@ const troubles = {
       state.dialog.value = 'token';
     },
   },
+  publish: {
+    text: 'link.publish',
+    action: 'token.another',
+    act: () => {
+      state.dialog.value = 'token';
+    },
+  },
   gone: { text: 'link.gone', action: 'link.again', act: () => openStream(state.streamName.value) },
 } as const;
 
 /** Across the top while the server or the stream cannot be reached; goes by itself. */
 export function Banner() {
   const link = useCell(state.link);
-  if (link !== 'lost' && link !== 'denied' && link !== 'gone') return null;
+  if (link === 'open' || link === 'connecting') return null;
   const { text, action, act } = troubles[link];
   return (
     <div class="banner" role="alert">
