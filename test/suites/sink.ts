@@ -41,14 +41,18 @@ export function describeSink(name: string, open: MediaBackend['openSink'], skips
   interface Writing extends Partial<MediaSinkOptions> {
     readonly times?: readonly number[];
     readonly paint?: (index: number) => Pixels;
+    /** How long each picture is shown, in microseconds. */
+    readonly durations?: readonly number[];
   }
 
   /** Writes frames to a file and returns the sink's notes. */
-  async function write(path: string, { times = steady(12), paint, ...given }: Writing = {}) {
+  async function write(path: string, { times = steady(12), paint, durations, ...given }: Writing = {}) {
     const all = { ...options, ...given };
     await using sink = await open(path, all);
     for (const [index, time] of times.entries())
-      await sink.write(frame(paint?.(index) ?? patternAt(all, index), time));
+      await sink.write(
+        frame(paint?.(index) ?? patternAt(all, index), { timestamp: time, duration: durations?.[index] }),
+      );
     await sink.finish();
     return sink.notes;
   }
@@ -133,6 +137,23 @@ export function describeSink(name: string, open: MediaBackend['openSink'], skips
           expect(back.times, codec).toEqual(times);
           expect(back.info.timeBase).toEqual({ num: 1, den: 12_800 });
           expect(back.pixels.map(patternNumber)).toEqual(ticks.map((_, i) => i));
+        }
+      });
+
+      test('the last picture lasts as long as it says', async () => {
+        const times = [0, 5e6, 6e6, 11e6];
+        const durations = [5e6, 1e6, 5e6, 40_000];
+        for (const [extension, codec] of [
+          ['mp4', 'h264'],
+          ['mp4', 'h265'],
+          ['mp4', 'av1'],
+          ['mkv', 'h264'],
+          ['webm', 'vp9'],
+        ] as const) {
+          const path = at(`${codec}-last.${extension}`);
+          await write(path, { codec, times, durations, frameRate: { num: 25, den: 69 } });
+          const { info } = await read(path);
+          expect(info.durationMs, `${codec} ${extension}`).toBe(11_040);
         }
       });
 

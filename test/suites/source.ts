@@ -13,6 +13,7 @@ import { colors } from '../fixtures/yuv.js';
 
 interface Read {
   readonly timestamps: number[];
+  readonly durations: (number | undefined)[];
   readonly pixels: Pixels[];
   readonly damage: string | undefined;
 }
@@ -30,13 +31,15 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
   async function read(path: string, options?: MediaSourceOptions): Promise<Read> {
     await using source = await open(path, options);
     const timestamps: number[] = [];
+    const durations: (number | undefined)[] = [];
     const pixels: Pixels[] = [];
     for await (const frame of source.frames(new AbortController().signal)) {
       using held = frame;
       timestamps.push(held.timestamp);
+      durations.push(held.duration);
       pixels.push({ data: held.data.slice(), width: held.width, height: held.height });
     }
-    return { timestamps, pixels, damage: source.damage };
+    return { timestamps, durations, pixels, damage: source.damage };
   }
 
   const micros = (pts: readonly number[], { num, den }: Clip['timeBase']) =>
@@ -70,6 +73,15 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
         const pts = [0, 512, 600, 1999, 2000, 6000, 6512, 7003];
         const { timestamps } = await read(await clip({ pts, timeBase }));
         expect(timestamps).toEqual(micros(pts, timeBase));
+      });
+
+      test('a picture lasts until the next, the last one as long as the file says', async () => {
+        const pts = [0, 64_000, 76_800, 140_800];
+        for (const extension of ['mp4', 'mkv']) {
+          const path = await clip({ pts, timeBase, extension, bFrames: 2, lasts: 6400 });
+          expect((await read(path)).durations, extension).toEqual([5e6, 1e6, 5e6, 500_000]);
+          expect((await read(path, { toMs: 8000 })).durations, extension).toEqual([5e6, 1e6, 2e6]);
+        }
       });
 
       test('times rounded back to ticks are those of the file, also for 1001/30000 s', async () => {

@@ -1,3 +1,4 @@
+import { ticksToMicros } from '../codec/ticks.js';
 import { type Upright, upright } from '../codec/upright.js';
 import type { MediaInfo, Ratio } from '../media.js';
 import type { Probed, ProbedStream } from './probe.js';
@@ -64,6 +65,23 @@ export function secondsOf(
   const tag = stream.tags?.DURATION?.match(/^(\d+):(\d+):([\d.]+)/);
   if (tag) return { seconds: Number(tag[1]) * 3600 + Number(tag[2]) * 60 + Number(tag[3]), own: true };
   return format.duration && format.duration > 0 ? { seconds: format.duration, own: false } : undefined;
+}
+
+/** Containers that tell where each of their streams ends. */
+const tellsTrackEnd = /matroska|webm|mov/;
+/** Those whose durations count from zero, however late a stream begins. */
+const tellsEnd = /matroska|webm/;
+
+/** Where a stream's own duration counts from, in microseconds of the file's clock. */
+export function countsFrom({ format }: Probed, { time_base, start_pts = 0 }: ProbedStream): number {
+  const base = ratio(time_base);
+  return tellsEnd.test(format.format_name) || !base ? 0 : ticksToMicros(BigInt(start_pts), base);
+}
+
+/** Where a stream's last picture ends, in microseconds of the file's clock, where the file tells. */
+export function endOf(probed: Probed, stream: ProbedStream): number | undefined {
+  const whole = tellsTrackEnd.test(probed.format.format_name) ? secondsOf(probed, stream) : undefined;
+  return whole?.own ? Math.round(countsFrom(probed, stream) + whole.seconds * 1e6) : undefined;
 }
 
 /** Describes a file by its video stream. */

@@ -113,7 +113,7 @@ class AvSink implements MediaSink {
   #origin: number | undefined;
   #lastTicks: bigint | undefined;
   #rounded = false;
-  /** Ticks that a frame is shown for, as far as one can tell before the next one comes. */
+  /** Ticks that the last frame is shown for: as it says, else as long as the one before it. */
   #shownFor: bigint;
 
   constructor(path: string, options: MediaSinkOptions, parts: Parts) {
@@ -163,6 +163,8 @@ class AvSink implements MediaSink {
     if (frame.width !== width || frame.height !== height)
       throw new Error(`A frame of ${frame.width}x${frame.height} came, not of ${width}x${height}.`);
     const pts = this.#ticksOf(frame.timestamp);
+    if (frame.duration !== undefined)
+      this.#shownFor = microsToTicks(frame.duration, this.#options.timeBase) || 1n;
     const picture = await this.#parts.fromPixels.convert(frame);
     try {
       picture.pts = pts;

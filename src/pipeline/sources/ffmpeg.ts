@@ -3,9 +3,9 @@ import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
 import { checkFile } from '../ffmpeg/check-file.js';
 import { colorsOf } from '../ffmpeg/color.js';
 import { machineFault } from '../ffmpeg/command.js';
-import { judge } from '../ffmpeg/damage.js';
+import { judge, missing } from '../ffmpeg/damage.js';
 import { Decoding, type DecodingPlan } from '../ffmpeg/decoding.js';
-import { describe, nameOf, uprightOf, videoStream } from '../ffmpeg/info.js';
+import { describe, endOf, nameOf, uprightOf, videoStream } from '../ffmpeg/info.js';
 import type { NutFrame } from '../ffmpeg/nut-reader.js';
 import { type Probed, type ProbedStream, probe } from '../ffmpeg/probe.js';
 import type { Ended } from '../ffmpeg/process.js';
@@ -77,6 +77,13 @@ function pictureOf(
   return picture;
 }
 
+/** A picture that is shown until the next one, which is not known yet. */
+interface Shot {
+  readonly data: Uint8Array;
+  /** Microseconds. */
+  readonly timestamp: number;
+}
+
 interface Opened {
   readonly plan: DecodingPlan;
   readonly probed: Probed;
@@ -117,19 +124,38 @@ class FfmpegSource implements MediaSource {
     const halts = [signal, this.#closed.signal, options.signal].filter((halt) => halt !== undefined);
     const halt = AbortSignal.any(halts);
     try {
+      let held: Shot | undefined;
       for (let next = await this.#first(halt); next && !halt.aborted; next = await this.#decoding?.next()) {
         const timestamp = this.#timeOf(next);
+        if (held) yield this.#shown(held, Math.min(timestamp, this.#to));
         if (timestamp >= this.#to) return;
         this.#last = timestamp;
-        const { width, height } = this.info;
-        if (timestamp >= this.#from) yield frame({ data: next.data, width, height }, timestamp);
+        held = timestamp >= this.#from ? { data: next.data, timestamp } : undefined;
       }
-      if (!halt.aborted && this.#decoding) this.#conclude(await this.#decoding.ended);
+      if (halt.aborted || !this.#decoding) return;
+      const ended = await this.#decoding.ended;
+      if (held) yield this.#shown(held, this.#end(ended));
+      if (!halt.aborted) this.#conclude(ended);
     } catch (error) {
       if (!halt.aborted) throw error;
     } finally {
       await this.#decoding?.[Symbol.asyncDispose]();
     }
+  }
+
+  /** A frame that is shown until a time of the file's clock, in microseconds, where it is known. */
+  #shown({ data, timestamp }: Shot, until: number | undefined): Frame {
+    const { width, height } = this.info;
+    const duration = until !== undefined && until > timestamp ? until - timestamp : undefined;
+    return frame({ data, width, height }, { timestamp, duration });
+  }
+
+  /** Where the last picture ends: only the file tells, if it has been read to its end. */
+  #end(ended: Ended): number | undefined {
+    const { probed, stream } = this.#opened;
+    const reading = { ended, probed, stream, info: this.info, last: this.#last };
+    const end = missing(reading) ? undefined : endOf(probed, stream);
+    return end === undefined ? undefined : Math.min(end, this.#to);
   }
 
   /** Starts ffmpeg; the first frame at or, to be on the safe side, before the wanted start. */

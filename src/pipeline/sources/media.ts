@@ -1,5 +1,6 @@
 import type { FormatContext, Frame as Picture, Stream } from 'node-av/lib';
 import { BadInput, Unsupported } from '../../errors.js';
+import type { Pixels } from '../../models/pixels.js';
 import { type Av, AvFailure, code, loadAv } from '../codec/av.js';
 import { ToPixels } from '../codec/color.js';
 import { PictureReader } from '../codec/decode.js';
@@ -19,6 +20,8 @@ const SEEK_BACK = [0, 2, 10, 60] as const;
 const cannotSeek = /webp/;
 /** Containers that write their duration at their front, by FFmpeg's names. */
 const tellsDuration = /matroska|webm|flv|asf|avi|mov/;
+/** Containers that tell where each of their streams ends. */
+const tellsTrackEnd = /matroska|webm|mov/;
 /** Those whose durations count from zero, however late a stream begins. */
 const tellsEnd = /matroska|webm/;
 
@@ -55,6 +58,17 @@ function refuseDolbyVision(av: Av, path: string, { codecpar }: Stream): void {
     hint: 'Convert it to SDR first, for example with HandBrake or ffmpeg’s libplacebo filter.',
   });
 }
+
+/** A picture that is shown until the next one, which is not known yet, or for as long as the file says. */
+interface Shot {
+  readonly pixels: Pixels;
+  /** Microseconds, both; a duration of 0 is not known. */
+  readonly timestamp: number;
+  readonly duration: number;
+}
+
+const lasting = ({ pixels, timestamp }: Shot, duration: number | undefined): Frame =>
+  borrowedFrame(pixels, { timestamp, duration });
 
 interface Opened {
   readonly av: Av;
@@ -106,18 +120,19 @@ class AvSource implements MediaSource {
     signal.addEventListener('abort', interrupt, { once: true });
     try {
       let picture = await this.#turn(() => this.#first());
-      while (picture && !signal.aborted) {
+      let held: Shot | undefined;
+      for (; picture && !signal.aborted; picture = await this.#turn(() => this.#opened.reader.next())) {
         const next = picture;
-        const shown = await this.#turn(() => this.#show(next));
-        if (shown === 'end') break;
-        if (shown !== 'before' && shown !== undefined) {
-          if (signal.aborted) shown[Symbol.dispose]();
-          else yield shown;
-        }
-        if (signal.aborted) return;
-        picture = await this.#turn(() => this.#opened.reader.next());
+        const shot = await this.#turn(() => this.#show(next));
+        if (!shot || signal.aborted) return;
+        if (shot === 'before') continue;
+        if (held) yield lasting(held, (shot === 'end' ? this.#to : shot.timestamp) - held.timestamp);
+        if (shot === 'end') return;
+        held = shot;
       }
-      if (!signal.aborted && !picture) this.#damage = this.#judge();
+      if (signal.aborted) return;
+      if (held) yield lasting(held, this.#lastOf(held));
+      if (!picture) this.#damage = this.#judge();
     } catch (error) {
       if (signal.aborted) return;
       if (error instanceof AvFailure)
@@ -164,8 +179,8 @@ class AvSource implements MediaSource {
     return Number.isFinite(this.#last) ? this.#last + step : 0;
   }
 
-  /** The frame of a picture, or where it lies when it is not to be shown. */
-  async #show(picture: Picture): Promise<Frame | 'before' | 'end'> {
+  /** A picture as it is to be shown, or where it lies when it is not. */
+  async #show(picture: Picture): Promise<Shot | 'before' | 'end'> {
     const { timeBase } = this.info;
     let timestamp = this.#timeOf(picture);
     // Broken files repeat times or step back; a tick forward keeps their order and every encoder content.
@@ -174,17 +189,31 @@ class AvSource implements MediaSource {
     if (timestamp >= this.#to) return 'end';
     this.#last = timestamp;
     if (timestamp < this.#from) return 'before';
+    const duration = ticksToMicros(picture.duration, timeBase);
     const prepared = await this.#preparation.prepare(picture);
-    return borrowedFrame(await this.#toPixels.convert(prepared), timestamp);
+    return { pixels: await this.#toPixels.convert(prepared), timestamp, duration };
+  }
+
+  /** How long the last picture of the file is shown, in microseconds; undefined where nothing tells. */
+  #lastOf({ timestamp, duration }: Shot): number | undefined {
+    const seconds = tellsTrackEnd.test(this.info.container) ? videoSeconds(this.#opened.stream) : undefined;
+    // Where pictures are stored out of order, a packet's duration is that of its place in the file.
+    const rest = seconds === undefined ? 0 : Math.round(this.#start + seconds * 1e6) - timestamp;
+    const own = rest > 0 && this.#missing((timestamp - this.#start) / 1e6) === undefined ? rest : duration;
+    return own > 0 ? Math.min(own, this.#to - timestamp) : undefined;
+  }
+
+  /** Where the video's own duration counts from, in microseconds of the file's clock. */
+  get #start(): number {
+    const { startTime, timeBase } = this.#opened.stream;
+    const late = startTime !== code.noPts && !tellsEnd.test(this.info.container);
+    return late ? ticksToMicros(startTime, timeBase) : 0;
   }
 
   /** What was wrong with the file, once it has been read to its end. */
   #judge(): string | undefined {
-    const { stream, reader } = this.#opened;
-    const { damaged, stopped } = reader.losses;
-    const late = stream.startTime !== code.noPts && !tellsEnd.test(this.info.container);
-    const start = late ? ticksToMicros(stream.startTime, stream.timeBase) : 0;
-    const read = Number.isFinite(this.#last) ? Math.max(0, this.#last - start) / 1e6 : 0;
+    const { damaged, stopped } = this.#opened.reader.losses;
+    const read = Number.isFinite(this.#last) ? Math.max(0, this.#last - this.#start) / 1e6 : 0;
     const whole = this.#missing(read);
     if (whole !== undefined)
       return `${this.#path} is truncated: ${read.toFixed(1)} of ${whole.toFixed(1)} seconds could be read.`;

@@ -83,6 +83,8 @@ describe.skipIf(!hasFfmpeg)('with ffmpeg on the PATH (skipped where there is non
   });
 
   describeSink('ffmpeg', openFfmpegSink, {
+    'the last picture lasts as long as it says':
+      'no durations go through the pipe: it lasts as an average one',
     'odd size': 'ffmpeg’s command line cannot tell a container which margins to hide',
   });
 
