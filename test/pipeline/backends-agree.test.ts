@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Pixels } from '../../src/models/pixels.js';
+import { blank, type Pixels, type Size } from '../../src/models/pixels.js';
 import { openBackend } from '../../src/pipeline/backends.js';
 import { frame } from '../../src/pipeline/frame.js';
 import type { MediaBackend, MediaInfo, MediaSourceOptions } from '../../src/pipeline/media.js';
@@ -8,6 +8,7 @@ import { patternAt } from '../../src/pipeline/sources/pattern.js';
 import { type Clip, clip, probe, scratch } from '../fixtures/clips.js';
 import { hasFfmpeg } from '../fixtures/ffmpeg.js';
 import { patches } from '../fixtures/pictures.js';
+import { type Color, colors } from '../fixtures/yuv.js';
 
 interface Read {
   readonly info: MediaInfo;
@@ -33,6 +34,27 @@ function meanDifference(a: Pixels, b: Pixels): number {
   for (let i = 0; i < a.data.length; i++) sum += Math.abs(a.data[i]! - b.data[i]!);
   return sum / a.data.length;
 }
+
+/** Peak signal-to-noise ratio in dB: 35 is hard to see side by side. */
+function likeness(a: Pixels, b: Pixels): number {
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += (a.data[i]! - b.data[i]!) ** 2;
+  return 10 * Math.log10((255 * 255 * a.data.length) / Math.max(sum, 1));
+}
+
+/** Upright bars of pure colours: beyond BT.709 where they are those of BT.2020. */
+function bars(size: Size): Pixels {
+  const pixels = blank(size);
+  const [high, low] = [190, 10];
+  for (let i = 0; i < pixels.data.length; i++) {
+    const channel = Math.floor(i / (size.width * size.height));
+    const bar = Math.floor(((i % size.width) * 8) / size.width);
+    pixels.data[i] = (bar >> channel) & 1 ? low : high;
+  }
+  return pixels;
+}
+
+const bt2020 = (color: Color): Color => ({ ...color, primaries: 9 });
 
 const steps = (count: number, step = 512) => Array.from({ length: count }, (_, i) => i * step);
 const wide = { width: 128, height: 64 };
@@ -74,6 +96,31 @@ describe.skipIf(!hasFfmpeg)('node-av and ffmpeg agree (skipped where there is no
       expect(outside.damaged).toBe(inside.damaged);
       const differences = outside.pixels.map((pixels, i) => meanDifference(pixels, inside.pixels[i]!));
       expect(Math.max(...differences)).toBeLessThan(2);
+    });
+  }
+
+  for (const [name, made] of Object.entries<Partial<Clip>>({
+    'PQ of ten bits': { color: bt2020(colors.pq), pixelFormat: 'yuv420p10le' },
+    'PQ with more chroma': { color: bt2020(colors.pq), pixelFormat: 'yuv422p10le' },
+    'HLG of ten bits': { color: bt2020(colors.hlg), pixelFormat: 'yuv420p10le' },
+    'wide colours of standard range': { color: bt2020(colors.bt2020), pixelFormat: 'yuv420p10le' },
+  })) {
+    it(`on saturated ${name}`, async () => {
+      const path = await clip({ ...made, ...wide, pts: [0, 512], paint: () => bars(wide) });
+      const [inside, outside] = await Promise.all(
+        (['node-av', 'ffmpeg'] as const).map(async (back) => read(await openBackend(back), path)),
+      );
+      const picture = inside!.pixels[0]!;
+      expect(likeness(outside!.pixels[0]!, picture)).toBeGreaterThan(35);
+      // White, cyan, magenta, blue, yellow, green, red, black: what lies outside BT.709 is cut off there, as itself.
+      const area = wide.width * wide.height;
+      const [brightest] = [0, 1, 2].map((channel) => picture.data[channel * area + 8]!);
+      for (let bar = 0; bar < 7; bar++)
+        for (const channel of [0, 1, 2]) {
+          const value = picture.data[channel * area + 32 * wide.width + bar * 16 + 8]!;
+          if ((bar >> channel) & 1) expect(value, `bar ${bar}, channel ${channel}`).toBeLessThan(20);
+          else expect(value, `bar ${bar}, channel ${channel}`).toBeGreaterThan(0.85 * brightest!);
+        }
     });
   }
 

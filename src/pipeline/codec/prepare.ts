@@ -1,17 +1,10 @@
 import type { AVPixelFormat } from 'node-av/constants';
 import type { Frame } from 'node-av/lib';
 import type { Size } from '../../models/pixels.js';
+import { narrowings, type WideColors } from '../sdr.js';
 import type { Av } from './av.js';
 import { assumeColors } from './color.js';
 import { FilterChain } from './filter.js';
-
-/**
- * Tone-maps PQ and HLG to what a BT.709 screen shows: 203 cd/m² (the white of a page) lands near 216 of 255, the
- * mastering peak at white.
- */
-const TONE_MAP = 'tonemapx=tonemap=mobius:t=bt709:m=bt709:p=bt709:r=tv:format=yuv420p';
-/** BT.2020 is wider than what a BT.709 screen shows. */
-const NARROW_GAMUT = 'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv444p';
 
 /** Brings decoded pictures to standard range and upright, where they are not. Most are, and pass untouched. */
 export class Preparation implements Disposable {
@@ -45,11 +38,13 @@ export class Preparation implements Disposable {
     return this.#out;
   }
 
-  #colors(frame: Frame): string {
+  #colors({ format, colorTrc, colorPrimaries }: Frame): string {
     const { C } = this.#av;
-    if (frame.colorTrc === C.AVCOL_TRC_SMPTE2084 || frame.colorTrc === C.AVCOL_TRC_ARIB_STD_B67)
-      return TONE_MAP;
-    return frame.colorPrimaries === C.AVCOL_PRI_BT2020 ? NARROW_GAMUT : '';
+    const narrowed = (kind: WideColors) =>
+      narrowings(kind, this.#av.avGetPixFmtName(format as AVPixelFormat) ?? '')[0]!.filters;
+    if (colorTrc === C.AVCOL_TRC_SMPTE2084) return narrowed('PQ');
+    if (colorTrc === C.AVCOL_TRC_ARIB_STD_B67) return narrowed('HLG');
+    return colorPrimaries === C.AVCOL_PRI_BT2020 ? narrowed('BT.2020') : '';
   }
 
   [Symbol.dispose](): void {

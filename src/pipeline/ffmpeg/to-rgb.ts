@@ -1,48 +1,8 @@
 import { Unsupported } from '../../errors.js';
 import type { Upright } from '../codec/upright.js';
+import { type Narrowing, narrowings } from '../sdr.js';
 import { assumedColors, type Colors } from './color.js';
 import { type Ffmpeg, hasFilter } from './tool.js';
-
-/** Filters that bring wide colours to BT.709. */
-interface Narrowing {
-  /** What ffmpeg must have for it. */
-  readonly needs: readonly string[];
-  readonly filters: string;
-  /** The pixel format that leaves them. */
-  readonly format: string;
-}
-
-/**
- * Tone-maps PQ and HLG to what a BT.709 screen shows: `nits`, in cd/m², becomes the white of a page. The first is a
- * filter of Jellyfin's builds and what the in-process backend uses; the second comes within 3 levels of it.
- */
-const toneMaps = (nits: number): Narrowing[] => [
-  {
-    needs: ['tonemapx'],
-    filters: 'tonemapx=tonemap=mobius:t=bt709:m=bt709:p=bt709:r=tv:format=yuv420p',
-    format: 'yuv420p',
-  },
-  {
-    needs: ['zscale', 'tonemap'],
-    filters:
-      `zscale=transfer=linear:npl=${nits},format=gbrpf32le,tonemap=mobius:desat=0:peak=4.926,` +
-      'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv420p',
-    format: 'yuv420p',
-  },
-];
-
-const NARROWINGS: Readonly<Record<'PQ' | 'HLG' | 'BT.2020', readonly Narrowing[]>> = {
-  PQ: toneMaps(203),
-  // The curve of HLG leaves its own mark on the middle greys.
-  HLG: toneMaps(270),
-  'BT.2020': [
-    {
-      needs: ['zscale'],
-      filters: 'zscale=primaries=709:transfer=709:matrix=709:range=limited,format=yuv444p',
-      format: 'yuv444p',
-    },
-  ],
-};
 
 interface Picture {
   readonly colors: Colors;
@@ -86,12 +46,12 @@ const chroma = ({ format, chromaLocation }: Colors): string =>
 async function towardsSdr(
   tool: Ffmpeg,
   path: string,
-  { transfer, primaries }: Colors,
+  { transfer, primaries, format }: Colors,
   signal?: AbortSignal,
 ): Promise<Narrowing | undefined> {
   const kind = transfer === 'smpte2084' ? 'PQ' : transfer === 'arib-std-b67' ? 'HLG' : 'BT.2020';
   if (kind === 'BT.2020' && primaries !== 'bt2020') return undefined;
-  for (const narrowing of NARROWINGS[kind]) {
+  for (const narrowing of narrowings(kind, format)) {
     const present = await Promise.all(narrowing.needs.map((name) => hasFilter(tool, name, signal)));
     if (present.every(Boolean)) return narrowing;
   }
