@@ -351,6 +351,21 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
         expect(damage).toMatch(/^[^\n]+[.]$/);
       });
 
+      test('a transport stream whose sound came damaged says so', async () => {
+        const pts = Array.from({ length: 50 }, (_, i) => i * 3600);
+        const path = await clip({ pts, timeBase: { num: 1, den: 90_000 }, extension: 'ts', audio: ['aac'] });
+        const bytes = Buffer.from(await readFile(path));
+        const packets = Array.from({ length: bytes.length / 188 }, (_, i) => 188 * i);
+        // Goes on with what an earlier packet of the second stream began.
+        const sound = packets.find(
+          (at) => at > bytes.length / 2 && (bytes.readUInt16BE(at + 1) & 0x5fff) === 0x101,
+        )!;
+        bytes[sound + 1]! |= 0x80;
+        const { damage, timestamps } = await read(await file('sound.ts', bytes));
+        expect(timestamps).toHaveLength(50);
+        expect(damage).toMatch(/damaged[^\n]+[.]$/);
+      });
+
       test('a whole file has no damage', async () => {
         const { damage } = await read(await clip({ audio: ['aac'], bFrames: 2 }));
         expect(damage).toBeUndefined();

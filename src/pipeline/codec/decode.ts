@@ -10,6 +10,8 @@ import { Joined } from './joined.js';
 export interface Losses {
   /** Packets and pictures that were damaged and left out or patched up. */
   damaged: number;
+  /** Packets of the other streams that were damaged. */
+  others: number;
   /** Why reading stopped before the end of the file, in FFmpeg's words. */
   stopped: string | undefined;
 }
@@ -19,7 +21,7 @@ export interface Losses {
  * changes with the next call. Close it when no call is in flight.
  */
 export class PictureReader implements Disposable {
-  readonly losses: Losses = { damaged: 0, stopped: undefined };
+  readonly losses: Losses = { damaged: 0, others: 0, stopped: undefined };
   /** Up to where any stream of the file has been read, in seconds of the file's clock. */
   reached = Number.NEGATIVE_INFINITY;
   readonly #av: Av;
@@ -99,8 +101,12 @@ export class PictureReader implements Disposable {
     try {
       this.#joined?.place(this.#packet);
       this.#noteTime();
-      if (this.#packet.streamIndex !== this.#index) return;
-      if (this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT)) this.losses.damaged++;
+      const corrupt = this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT);
+      if (this.#packet.streamIndex !== this.#index) {
+        if (corrupt) this.losses.others++;
+        return;
+      }
+      if (corrupt) this.losses.damaged++;
       else if ((await this.#decoder.sendPacket(this.#packet)) < 0) this.losses.damaged++;
     } finally {
       this.#packet.unref();
@@ -127,8 +133,7 @@ export class PictureReader implements Disposable {
     this.#decoder.flushBuffers();
     this.#joined = Joined.of(this.#av, this.#format);
     this.#draining = false;
-    this.losses.damaged = 0;
-    this.losses.stopped = undefined;
+    Object.assign(this.losses, { damaged: 0, others: 0, stopped: undefined });
     return true;
   }
 

@@ -37,15 +37,16 @@ export class Joined {
 
   /** Moves a packet, as read, to its time. */
   place(packet: Packet): void {
-    const ticks = packet.dts === code.noPts ? packet.pts : packet.dts;
-    if (ticks === code.noPts) return;
+    const told = [packet.dts, packet.pts].filter((ticks) => ticks !== code.noPts);
+    if (told.length === 0) return;
     const { timeBase, codecpar } = this.#format.streams[packet.streamIndex]!;
     const { AVMEDIA_TYPE_VIDEO, AVMEDIA_TYPE_AUDIO } = this.#av.C;
-    // Subtitles come too seldom to tell by.
-    const steady = codecpar.codecType === AVMEDIA_TYPE_VIDEO || codecpar.codecType === AVMEDIA_TYPE_AUDIO;
-    const at = ticksToMicros(ticks, timeBase);
+    const regular = codecpar.codecType === AVMEDIA_TYPE_VIDEO || codecpar.codecType === AVMEDIA_TYPE_AUDIO;
+    // Subtitles come too seldom to tell by, and a damaged packet may tell any time.
+    const steady = regular && !packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT);
+    const times = told.map((ticks) => ticksToMicros(ticks, timeBase));
     const shift = steady
-      ? this.#follow(packet.streamIndex, at, ticksToMicros(packet.duration, timeBase))
+      ? this.#follow(packet.streamIndex, times, ticksToMicros(packet.duration, timeBase))
       : this.#shift;
     if (shift === 0) return;
     const moved = microsToTicks(shift, timeBase);
@@ -53,13 +54,15 @@ export class Joined {
     if (packet.dts !== code.noPts) packet.dts += moved;
   }
 
-  #follow(stream: number, at: number, duration: number): number {
+  /** One of its times may be wrong: it steps back if both do, and lasts no longer than the earlier tells. */
+  #follow(stream: number, times: readonly number[], duration: number): number {
+    const at = Math.min(...times);
     let clock = this.#clocks.get(stream);
     if (!clock) {
       clock = { shift: this.#shift, end: Number.NEGATIVE_INFINITY };
       this.#clocks.set(stream, clock);
     }
-    if (at + clock.shift < clock.end - BACKWARD) {
+    if (Math.max(...times) + clock.shift < clock.end - BACKWARD) {
       const own = clock.end - at;
       // What another stream has jumped by keeps the two together.
       const first = this.#shift === clock.shift;

@@ -212,7 +212,7 @@ class AvSource implements MediaSource {
 
   /** What was wrong with the file, once it has been read to its end. */
   #judge(): string | undefined {
-    const { damaged, stopped } = this.#opened.reader.losses;
+    const { damaged, others, stopped } = this.#opened.reader.losses;
     const read = Number.isFinite(this.#last) ? Math.max(0, this.#last - this.#start) / 1e6 : 0;
     const whole = this.#missing(read);
     if (whole !== undefined)
@@ -220,6 +220,11 @@ class AvSource implements MediaSource {
     if (stopped)
       return `${this.#path} is damaged: reading stopped after ${read.toFixed(1)} seconds (${stopped}).`;
     if (damaged) return `${this.#path} is damaged: ${damaged} of its pictures could not be decoded properly.`;
+    if (others) {
+      const which =
+        others === 1 ? 'a packet of its other streams is' : `${others} packets of its other streams are`;
+      return `${this.#path} is damaged: ${which} corrupt.`;
+    }
     return undefined;
   }
 

@@ -41,6 +41,22 @@ describe('transport streams', () => {
     expect(sound.length).toBeGreaterThan(70);
   });
 
+  it('keep their clock where one packet tells a wild time', async () => {
+    const path = join(scratch(), 'wild.ts');
+    const bytes = Buffer.from(
+      await readFile(await clip({ pts, timeBase, extension: 'ts', bFrames: 2, audio: ['aac'] })),
+    );
+    // A picture that is stored before it is due: its header holds a time to decode after that to present.
+    const stored = Buffer.of(0, 0, 1, 0xe0);
+    let at = bytes.indexOf(stored, bytes.length / 2);
+    while ((bytes[at + 7]! & 0xc0) !== 0xc0) at = bytes.indexOf(stored, at + 1);
+    bytes[at + 15]! |= 0x80;
+    await writeFile(path, bytes);
+    const { times } = await through(path, join(scratch(), 'wild.mp4'));
+    expect(times).toHaveLength(50);
+    expect(times.at(-1)! - times[0]!).toBeCloseTo(49 / 25, 3);
+  });
+
   it('go on where the first ended when two were joined', async () => {
     const bytes = await stream();
     const path = join(scratch(), 'joined.ts');
