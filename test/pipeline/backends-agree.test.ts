@@ -54,7 +54,7 @@ function bars(size: Size): Pixels {
   return pixels;
 }
 
-const bt2020 = (color: Color): Color => ({ ...color, primaries: 9 });
+const bt2020 = (color: Color) => ({ ...color, primaries: 9 }) as Color;
 
 const steps = (count: number, step = 512) => Array.from({ length: count }, (_, i) => i * step);
 const wide = { width: 128, height: 64 };

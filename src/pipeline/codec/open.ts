@@ -10,6 +10,9 @@ export const isUrl = (path: string): boolean => /^[a-z][a-z0-9+.-]+:\/\//i.test(
 /** Formats that FFmpeg takes for video, although they are text or a single picture. */
 const noVideo = /^(tty|bin|xbin|adf|idf|image2|.*_pipe)(,|$)/;
 
+/** A raw stream of JPEGs looks like a single picture, which may hold more than one itself: only its name tells. */
+const manyJpegs = /\.mjpe?g$/i;
+
 /**
  * Opens a media file or URL and finds its streams. Close with `closeInput`.
  * @throws NotFound when there is no such file; BadInput when it cannot be read as media; Interrupted.
@@ -25,8 +28,13 @@ export async function openFormat(av: Av, path: string, signal?: AbortSignal): Pr
     // `file:` keeps names such as `concat:a` from being read as protocols; a playlist may name only local files.
     const options = isUrl(path) ? null : av.Dictionary.fromObject({ protocol_whitelist: 'file,crypto,data' });
     const url = isUrl(path) ? path : `file:${resolve(path)}`;
-    const opened = await format.openInput(url, null, options);
+    let opened = await format.openInput(url, null, options);
     if (signal?.aborted) throw new Interrupted();
+    if (opened >= 0 && format.iformat?.name === 'jpeg_pipe' && manyJpegs.test(path)) {
+      await format.closeInput();
+      format.allocContext();
+      opened = await format.openInput(url, av.InputFormat.findInputFormat('mjpeg'), options);
+    }
     if (opened < 0) throw unreadable(av, path, opened);
     if (noVideo.test(format.iformat?.name ?? '')) throw new BadInput(`${path} is not a video.`, pictureHint);
     const found = await format.findStreamInfo(null);
