@@ -90,8 +90,10 @@ async function baseOf(
       else if (!trusted) await urls.check(url);
       const open = async (signal: AbortSignal) => {
         if (trusted || listen) return openLiveSource(url, { listen, hardware, signal });
-        const found = await urls.resolve(url, signal);
-        return openLiveSource(found, { redirects: !urls.bounded, hardware, signal });
+        // Names may lead elsewhere the next time.
+        await urls.check(url);
+        const admit = urls.bounded ? (address: string) => urls.check(address) : undefined;
+        return openLiveSource(url, { admit, hardware, signal });
       };
       return { kind: url.split(':')[0]!.toLowerCase(), open };
     }

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
-import { BadInput, Forbidden, NotFound } from '../errors.js';
+import { BadInput, Forbidden } from '../errors.js';
 import { masked } from '../pipeline/address.js';
 import type { Settings } from './settings.js';
 
@@ -64,27 +64,6 @@ function hostOf(url: URL): string {
     .toLowerCase();
 }
 
-const MOST_HOPS = 5;
-const ANSWER_MS = 10_000;
-
-/** Where an address of the web sends whoever asks; undefined where it answers itself. @throws NotFound, BadInput */
-async function redirectOf(address: string, signal?: AbortSignal): Promise<string | undefined> {
-  const limit = AbortSignal.timeout(ANSWER_MS);
-  const asked = fetch(address, {
-    redirect: 'manual',
-    signal: signal ? AbortSignal.any([signal, limit]) : limit,
-  });
-  const answer = await asked.catch((cause: unknown) => {
-    throw new NotFound(`${masked(address)} does not answer.`, { cause });
-  });
-  await answer.body?.cancel();
-  const location = answer.headers.get('location');
-  if (answer.status < 300 || answer.status >= 400 || location === null) return undefined;
-  if (!URL.canParse(location, address))
-    throw new BadInput(`${masked(address)} redirects to what is no address.`);
-  return new URL(location, address).href;
-}
-
 /** Which addresses clients may name as inputs and outputs. */
 export class UrlRules {
   readonly #rules: Settings['urls'];
@@ -99,30 +78,13 @@ export class UrlRules {
     return this.#rules.allow;
   }
 
-  /** Whether there are addresses that may not be opened, so that nothing may redirect there either. */
+  /** Whether there are addresses that may not be opened, so that nothing may lead there either. */
   get bounded(): boolean {
     return this.#rules.hosts.length > 0 || !this.#rules.private;
   }
 
   /**
-   * Where an address leads, after redirects; each has to pass. Names may lead elsewhere the next time, so an address is
-   * resolved whenever it is opened.
-   * @throws as `check`; NotFound where nobody answers.
-   */
-  async resolve(address: string, signal?: AbortSignal): Promise<string> {
-    let at = address;
-    for (let hops = 0; hops <= MOST_HOPS; hops++) {
-      await this.check(at);
-      if (!this.bounded || !/^https?:/i.test(at)) return at;
-      const to = await redirectOf(at, signal);
-      if (to === undefined) return at;
-      at = to;
-    }
-    throw new BadInput(`${masked(address)} redirects without end.`);
-  }
-
-  /**
-   * Lets an address pass that may be opened. What it redirects to has to pass again.
+   * Lets an address pass that may be opened. What it redirects to, and what a playlist names, has to pass again.
    * @returns the addresses of its host.
    * @throws Forbidden where it may not be opened, BadInput where it is none.
    */

@@ -1,6 +1,4 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { BadInput, Denied } from '../../src/errors.js';
 import { settings } from '../../src/server/settings.js';
 import { isPublic, UrlRules } from '../../src/server/urls.js';
@@ -115,43 +113,3 @@ describe('addresses as inputs and outputs', () => {
 function names_with(host: string): void {
   (names as Record<string, readonly string[]>)[host] = ['93.184.215.14'];
 }
-
-describe('redirects', () => {
-  const asked: string[] = [];
-  const server = createServer(({ url = '' }, answer) => {
-    asked.push(url);
-    const to = { '/one': '/two', '/away': `http://127.0.0.1:${port()}/secret`, '/round': '/round' }[url];
-    answer.writeHead(to ? 302 : 200, to ? { location: to } : {}).end();
-  });
-  const port = () => (server.address() as AddressInfo).port;
-  const local = (urls: object) =>
-    new UrlRules(settings.parse({ urls: { allow: true, schemes: ['http'], ...urls } }).urls, async () => [
-      '127.0.0.1',
-    ]);
-  const at = (path: string) => `http://localhost:${port()}${path}`;
-  beforeAll(() => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve)));
-  afterAll(() => server.close());
-
-  it('are followed to where they lead', async () => {
-    const rules = local({ private: true, hosts: ['localhost'] });
-    expect(await rules.resolve(at('/one'))).toBe(at('/two'));
-    expect(await rules.resolve(at('/here'))).toBe(at('/here'));
-  });
-
-  it('do not lead to where an address itself may not', async () => {
-    const rules = local({ private: true, hosts: ['localhost'] });
-    await expect(rules.resolve(at('/away'))).rejects.toThrow(Denied);
-    expect(asked).not.toContain('/secret');
-  });
-
-  it('end somewhere', async () => {
-    const rules = local({ private: true, hosts: ['localhost'] });
-    await expect(rules.resolve(at('/round'))).rejects.toThrow('redirects without end');
-  });
-
-  it('are left to whoever opens them where nothing is out of bounds', async () => {
-    asked.length = 0;
-    expect(await local({ private: true }).resolve(at('/one'))).toBe(at('/one'));
-    expect(asked).toEqual([]);
-  });
-});

@@ -46,7 +46,7 @@ const http: Scheme = {
   kind: 'hls',
   protocols: 'http,https,tcp,tls,crypto',
   formats: ['hls', 'aac', 'mp3', ...DEMUXERS].join(','),
-  options: { analyzeduration: '5000000', probesize: '5000000' },
+  options: { analyzeduration: '5000000', probesize: '5000000', max_redirects: '5' },
   paced: true,
   // A playlist grows by a segment at a time, and those may last ten seconds.
   stallMs: 20_000,
@@ -99,8 +99,10 @@ export interface OpenOptions {
   readonly timeoutMs: number;
   /** What messages call it. */
   readonly name: string;
-  /** Whether it may redirect. What a playlist names may in any case: FFmpeg does not hand this on. */
-  readonly redirects: boolean;
+  /** What FFmpeg opens in place of the address, and is told besides: for a relay that lets addresses pass or not. */
+  readonly instead?:
+    | { readonly address: string; readonly options: Readonly<Record<string, string>> }
+    | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -109,7 +111,7 @@ export interface OpenOptions {
  * @throws NotFound (no file, nobody answers), BadInput (no media), Interrupted.
  */
 export async function openLiveFormat(av: Av, address: string, options: OpenOptions): Promise<FormatContext> {
-  const { scheme, listen, timeoutMs, name, redirects, signal } = options;
+  const { scheme, listen, timeoutMs, name, instead, signal } = options;
   if (signal?.aborted) throw new Interrupted();
   if (scheme.kind === 'file') await checkFile(address, name);
   const format = new av.FormatContext();
@@ -131,11 +133,9 @@ export async function openLiveFormat(av: Av, address: string, options: OpenOptio
     const given = av.Dictionary.fromObject({
       ...limits(scheme),
       ...(listen ? scheme.listen : {}),
-      ...(scheme === schemes.http || scheme === schemes.https
-        ? { max_redirects: redirects ? '5' : '0' }
-        : {}),
+      ...instead?.options,
     });
-    const url = scheme.kind === 'file' ? `file:${resolve(address)}` : address;
+    const url = scheme.kind === 'file' ? `file:${resolve(address)}` : (instead?.address ?? address);
     const opened = await format.openInput(url, null, given);
     if (opened < 0 || late || signal?.aborted) throw failed(opened);
     const found = await format.findStreamInfo(null);

@@ -1,5 +1,5 @@
 import type { FormatContext, Stream } from 'node-av/lib';
-import { BadInput, Unsupported } from '../../errors.js';
+import { BadInput, Interrupted, Unsupported } from '../../errors.js';
 import { masked } from '../address.js';
 import { type Av, AvFailure, loadAv } from '../codec/av.js';
 import type { Hardware } from '../codec/hardware/hardware.js';
@@ -14,6 +14,7 @@ import { openToOpus, type ToOpus } from '../codec/to-opus.js';
 import type { Frame } from '../frame.js';
 import type { LiveInfo, LiveSource, SoundPacket } from '../live.js';
 import { ArrivalClock, PacedClock } from '../live-clock.js';
+import { type Admit, WebRelay } from './web-relay.js';
 
 /** How a live input is opened. */
 export interface LiveSourceOptions {
@@ -21,8 +22,8 @@ export interface LiveSourceOptions {
   readonly kind?: string;
   /** What messages call it; left out: its address, with passwords masked. */
   readonly name?: string;
-  /** Whether an address of the web may redirect; it may unless told otherwise, and what a playlist names may anyway. */
-  readonly redirects?: boolean;
+  /** Lets pass each address of the web that is asked: this one, what it redirects to, what a playlist names; or any. */
+  readonly admit?: Admit | undefined;
   /** Whether a file begins again at its end. */
   readonly loop?: boolean;
   /** Whether to wait for a publisher at this address (rtmp, srt) instead of calling it. */
@@ -45,18 +46,21 @@ const OPEN_MS = 10_000;
  * Interrupted.
  */
 export async function openLiveSource(address: string, options: LiveSourceOptions = {}): Promise<LiveSource> {
-  const { listen = false, redirects = true, name = masked(address), signal } = options;
+  const { listen = false, admit, name = masked(address), signal } = options;
   const scheme = schemeFor(address, listen);
   const av = await loadAv();
   const timeoutMs = options.openTimeoutMs ?? (listen ? Number.POSITIVE_INFINITY : OPEN_MS);
-  const format = await openLiveFormat(av, address, { scheme, listen, timeoutMs, name, redirects, signal });
+  const relay = admit && scheme.kind === 'hls' ? await WebRelay.open(address, admit) : undefined;
   const opened: Disposable[] = [];
+  let format: FormatContext | undefined;
   try {
+    format = await openLiveFormat(av, address, { scheme, listen, timeoutMs, name, instead: relay, signal });
     const streams = await openStreams(av, format, name, opened, options.hardware);
     return new AvLiveSource({
       ...streams,
       av,
       format,
+      relay,
       name,
       kind: options.kind ?? scheme.kind,
       paced: scheme.paced,
@@ -65,7 +69,9 @@ export async function openLiveSource(address: string, options: LiveSourceOptions
     });
   } catch (error) {
     for (const thing of opened) thing[Symbol.dispose]();
-    await format.closeInput();
+    await format?.closeInput();
+    await relay?.[Symbol.asyncDispose]();
+    if (relay?.problem && !(error instanceof Interrupted)) throw relay.problem;
     if (error instanceof AvFailure) throw new BadInput(`${name}: ${error.message}.`, { cause: error });
     throw error;
   }
@@ -106,6 +112,7 @@ async function openStreams(
 interface Opened extends Streams {
   readonly av: Av;
   readonly format: FormatContext;
+  readonly relay: WebRelay | undefined;
   readonly name: string;
   readonly kind: string;
   readonly paced: boolean;
@@ -197,6 +204,7 @@ class AvLiveSource implements LiveSource {
     this.#opened.toOpus?.[Symbol.dispose]();
     this.#demux[Symbol.dispose]();
     await this.#opened.format.closeInput();
+    await this.#opened.relay?.[Symbol.asyncDispose]();
   }
 }
 
