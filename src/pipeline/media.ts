@@ -51,7 +51,8 @@ export interface MediaSourceOptions {
 /**
  * Frames of a file or URL, upright, 8-bit full-range RGB (BT.709 primaries), every one at its exact time: a timestamp
  * rounded to ticks of `info.timeBase` is the file's own, as long as a tick is 2 µs or longer. Timestamps rise strictly
- * and keep the file's clock. Interlaced pictures come as they are stored. Can be read once.
+ * and keep the file's clock. Interlaced pictures, where the file says that they are, come deinterlaced, as many as there
+ * were. Can be read once.
  */
 export interface MediaSource extends FrameSource {
   readonly info: MediaInfo;

@@ -78,7 +78,7 @@ export class ToPixels implements Disposable {
     this.#rgb.colorPrimaries =
       frame.colorPrimaries === C.AVCOL_PRI_BT2020 ? C.AVCOL_PRI_BT709 : frame.colorPrimaries;
     this.#rgb.colorTrc = frame.colorTrc;
-    // Fields stay as they are stored: swscale makes no whole pictures of them, and refuses to where one says so.
+    // What has fields still, as a picture that is one, stays as it is: swscale refuses those that say so.
     frame.flags &= ~C.AV_FRAME_FLAG_INTERLACED;
     check(this.#av, await this.#scaler.scaleFrame(this.#rgb, frame), 'Cannot convert a picture to RGB');
     const pixels = borrow(this.#rgb);

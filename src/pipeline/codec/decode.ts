@@ -69,6 +69,13 @@ export class PictureReader implements Disposable {
     return opened && new PictureReader(av, format, stream.index, opened);
   }
 
+  /** What the container says of the order of fields, by FFmpeg's names: `tt`, `bb`, `tb`, `bt`, or another for none. */
+  get fieldOrder(): string | undefined {
+    const { C } = this.#av;
+    const order = this.#decoder.getOption('field_order', C.AV_OPT_TYPE_INT);
+    return ['unknown', 'progressive', 'tt', 'bb', 'tb', 'bt'][order ?? 0];
+  }
+
   /** The next picture, or undefined after the last. Damage is counted in `losses`, never thrown. */
   async next(): Promise<Frame | undefined> {
     // A decoder may report several damaged pictures while it empties itself; it may not do so for ever.

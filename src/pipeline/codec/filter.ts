@@ -1,3 +1,4 @@
+import type { AVPixelFormat } from 'node-av/constants';
 import type { FilterContext, FilterGraph, Frame } from 'node-av/lib';
 import { type Av, check, isDry } from './av.js';
 
@@ -59,4 +60,20 @@ export class FilterChain implements Disposable {
   [Symbol.dispose](): void {
     this.#graph.free();
   }
+}
+
+/** The filter that feeds pictures like this one into a chain. */
+export function bufferOf(av: Av, frame: Frame): string {
+  const { num, den } = frame.sampleAspectRatio;
+  const fields = {
+    video_size: `${frame.width}x${frame.height}`,
+    pix_fmt: av.avGetPixFmtName(frame.format as AVPixelFormat),
+    // Pictures carry their times past the chain, which sees none of them.
+    time_base: '1/1000000',
+    pixel_aspect: `${num}/${Math.max(den, 1)}`,
+    colorspace: frame.colorSpace,
+    range: frame.colorRange,
+  };
+  const given = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
+  return `buffer@in=${given.join(':')}`;
 }

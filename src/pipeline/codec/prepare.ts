@@ -1,10 +1,9 @@
 import type { AVPixelFormat } from 'node-av/constants';
 import type { Frame } from 'node-av/lib';
-import type { Size } from '../../models/pixels.js';
 import { narrowings, type WideColors } from '../sdr.js';
 import type { Av } from './av.js';
 import { assumeColors } from './color.js';
-import { FilterChain } from './filter.js';
+import { bufferOf, FilterChain } from './filter.js';
 
 /** Brings decoded pictures to standard range and upright, where they are not. Most are, and pass untouched. */
 export class Preparation implements Disposable {
@@ -51,20 +50,4 @@ export class Preparation implements Disposable {
     this.#chain?.filters[Symbol.dispose]();
     this.#out.free();
   }
-}
-
-/** The filter that feeds pictures like this one into a chain. */
-function bufferOf(av: Av, frame: Frame & Size): string {
-  const { num, den } = frame.sampleAspectRatio;
-  const fields = {
-    video_size: `${frame.width}x${frame.height}`,
-    pix_fmt: av.avGetPixFmtName(frame.format as AVPixelFormat),
-    // Pictures carry their times past the chain, which sees none of them.
-    time_base: '1/1000000',
-    pixel_aspect: `${num}/${Math.max(den, 1)}`,
-    colorspace: frame.colorSpace,
-    range: frame.colorRange,
-  };
-  const given = Object.entries(fields).map(([key, value]) => `${key}=${value}`);
-  return `buffer@in=${given.join(':')}`;
 }

@@ -24,6 +24,7 @@ const stream = z.object({
   channels: count,
   sample_rate: count,
   pix_fmt: text,
+  field_order: text,
   width: count,
   height: count,
   sample_aspect_ratio: text,

@@ -1,7 +1,7 @@
 import { BadInput, Interrupted, Unsupported } from '../../errors.js';
 import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
 import { checkFile } from '../ffmpeg/check-file.js';
-import { colorsOf } from '../ffmpeg/color.js';
+import { type Colors, colorsOf } from '../ffmpeg/color.js';
 import { machineFault } from '../ffmpeg/command.js';
 import { judge, missing } from '../ffmpeg/damage.js';
 import { Decoding, type DecodingPlan } from '../ffmpeg/decoding.js';
@@ -11,6 +11,7 @@ import { type Probed, type ProbedStream, probe } from '../ffmpeg/probe.js';
 import type { Ended } from '../ffmpeg/process.js';
 import { toRgb } from '../ffmpeg/to-rgb.js';
 import { findFfmpeg } from '../ffmpeg/tool.js';
+import { DEINTERLACE, fieldsOf } from '../fields.js';
 import { type Frame, frame } from '../frame.js';
 import type { MediaInfo, MediaSource, MediaSourceOptions } from '../media.js';
 
@@ -49,7 +50,8 @@ export async function openFfmpegSource(
     pictureOf(path, stream, await probe(tool, path, { signal, look: stream.index }));
   const stand = uprightOf(stream);
   const info = describe(probed, stream, stand);
-  const filters = await toRgb(tool, path, { colors: colorsOf(stream, picture), stand, signal });
+  const colors = colorsOf(stream, picture);
+  const filters = [...deinterlaced(stream, colors), ...(await toRgb(tool, path, { colors, stand, signal }))];
   const cropped = stream.side_data_list?.some(({ crop_top }) => crop_top !== undefined) ?? false;
   const plan = { tool, path, stream: stream.index, filters, cropped, limitMs, ...info };
   return new FfmpegSource(info, { plan, probed, stream, options });
@@ -61,6 +63,13 @@ function refuseDolbyVision(path: string, { side_data_list }: ProbedStream): void
   throw new Unsupported(`${path} is Dolby Vision (profile 5) video, whose colours cannot be converted.`, {
     hint: 'Convert it to SDR first, for example with HandBrake or ffmpeg’s libplacebo filter.',
   });
+}
+
+/** Filters that make whole pictures of interlaced ones; none where there can be none and a format might change. */
+function deinterlaced({ codec_name = '', field_order }: ProbedStream, { format }: Colors): string[] {
+  const fields = fieldsOf(codec_name, field_order);
+  if (fields === 'tff' || fields === 'bff') return [`setfield=${fields}`, DEINTERLACE];
+  return fields === 'as told' && /^yuva?j?4\d\dp/.test(format) ? [DEINTERLACE] : [];
 }
 
 /** The first picture of a stream, if ffprobe saw any. */
@@ -111,7 +120,8 @@ class FfmpegSource implements MediaSource {
     this.info = info;
     this.#lift = BigInt(Math.max(0, -(stream.start_pts ?? 0)));
     const lift = this.#lift > 0n ? [`setpts=PTS+${this.#lift}`] : [];
-    this.#opened = { ...opened, plan: { ...plan, filters: [...plan.filters, ...lift] } };
+    // First, while times count in ticks of the stream.
+    this.#opened = { ...opened, plan: { ...plan, filters: [...lift, ...plan.filters] } };
     const start = info.startTimestamp;
     this.#from = options.fromMs === undefined ? Number.NEGATIVE_INFINITY : start + options.fromMs * 1000;
     this.#to = options.toMs === undefined ? Number.POSITIVE_INFINITY : start + options.toMs * 1000;

@@ -4,6 +4,7 @@ import type { Pixels } from '../../models/pixels.js';
 import { type Av, AvFailure, code, loadAv } from '../codec/av.js';
 import { ToPixels } from '../codec/color.js';
 import { PictureReader } from '../codec/decode.js';
+import { WholePictures } from '../codec/deinterlace.js';
 import { describe, fileSeconds, nameOf, uprightOf, videoSeconds } from '../codec/info.js';
 import { openFormat, videoStream } from '../codec/open.js';
 import { Preparation } from '../codec/prepare.js';
@@ -83,6 +84,7 @@ class AvSource implements MediaSource {
   readonly info: MediaInfo;
   readonly #path: string;
   readonly #opened: Opened;
+  readonly #pictures: WholePictures;
   readonly #preparation: Preparation;
   readonly #toPixels: ToPixels;
   /** Time span to yield, in microseconds of the file's clock. */
@@ -101,6 +103,7 @@ class AvSource implements MediaSource {
     this.#opened = opened;
     const stand = uprightOf(av, stream);
     this.info = describe(av, format, stream, stand);
+    this.#pictures = new WholePictures(av, opened.reader, stream);
     this.#preparation = new Preparation(av, stand.filters);
     this.#toPixels = new ToPixels(av, this.info);
     const start = this.info.startTimestamp;
@@ -121,7 +124,7 @@ class AvSource implements MediaSource {
     try {
       let picture = await this.#turn(() => this.#first());
       let held: Shot | undefined;
-      for (; picture && !signal.aborted; picture = await this.#turn(() => this.#opened.reader.next())) {
+      for (; picture && !signal.aborted; picture = await this.#turn(() => this.#pictures.next())) {
         const next = picture;
         const shot = await this.#turn(() => this.#show(next));
         if (!shot || signal.aborted) return;
@@ -153,21 +156,22 @@ class AvSource implements MediaSource {
 
   /** The first picture at or, to be on the safe side, before the wanted start. */
   async #first(): Promise<Picture | undefined> {
-    const { av, format, reader, stream } = this.#opened;
+    const { av, format, stream } = this.#opened;
+    const pictures = this.#pictures;
     // A raw stream has no times to seek by: its pictures are counted from the first.
     const raw = ((format.iformat?.flags ?? 0) & av.C.AVFMT_NOTIMESTAMPS) !== 0;
     if (raw || cannotSeek.test(this.info.container) || this.#from <= this.info.startTimestamp)
-      return reader.next();
+      return pictures.next();
     for (const back of SEEK_BACK) {
       const target = this.#from - back * 1e6;
       if (target <= this.info.startTimestamp) break;
-      if (!(await reader.seek(microsToTicks(target, stream.timeBase)))) break;
-      const picture = await reader.next();
+      if (!(await pictures.seek(microsToTicks(target, stream.timeBase)))) break;
+      const picture = await pictures.next();
       const known = picture && picture.bestEffortTimestamp !== code.noPts;
       if (known && this.#timeOf(picture) <= this.#from) return picture;
     }
-    await reader.seek(stream.startTime === code.noPts ? 0n : stream.startTime);
-    return reader.next();
+    await pictures.seek(stream.startTime === code.noPts ? 0n : stream.startTime);
+    return pictures.next();
   }
 
   #timeOf(picture: Picture): number {
@@ -253,6 +257,7 @@ class AvSource implements MediaSource {
     await this.#busy;
     this.#toPixels[Symbol.dispose]();
     this.#preparation[Symbol.dispose]();
+    this.#pictures[Symbol.dispose]();
     this.#opened.reader[Symbol.dispose]();
     await this.#opened.format.closeInput();
   }
