@@ -46,6 +46,7 @@ const stream = z.object({
 
 const frame = z.object({
   stream_index: z.number().int(),
+  interlaced_frame: count,
   pix_fmt: text,
   width: count,
   height: count,

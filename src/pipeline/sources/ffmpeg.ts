@@ -1,13 +1,13 @@
 import { BadInput, Interrupted, Unsupported } from '../../errors.js';
 import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
 import { checkFile } from '../ffmpeg/check-file.js';
-import { type Colors, colorsOf } from '../ffmpeg/color.js';
+import { colorsOf } from '../ffmpeg/color.js';
 import { machineFault } from '../ffmpeg/command.js';
 import { judge, missing } from '../ffmpeg/damage.js';
 import { Decoding, type DecodingPlan } from '../ffmpeg/decoding.js';
 import { describe, endOf, nameOf, uprightOf, videoStream } from '../ffmpeg/info.js';
 import type { NutFrame } from '../ffmpeg/nut-reader.js';
-import { type Probed, type ProbedStream, probe } from '../ffmpeg/probe.js';
+import { type Probed, type ProbedFrame, type ProbedStream, probe } from '../ffmpeg/probe.js';
 import type { Ended } from '../ffmpeg/process.js';
 import { toRgb } from '../ffmpeg/to-rgb.js';
 import { findFfmpeg } from '../ffmpeg/tool.js';
@@ -51,7 +51,7 @@ export async function openFfmpegSource(
   const stand = uprightOf(stream);
   const info = describe(probed, stream, stand);
   const colors = colorsOf(stream, picture);
-  const filters = [...deinterlaced(stream, colors), ...(await toRgb(tool, path, { colors, stand, signal }))];
+  const filters = [...deinterlaced(stream, picture), ...(await toRgb(tool, path, { colors, stand, signal }))];
   const cropped = stream.side_data_list?.some(({ crop_top }) => crop_top !== undefined) ?? false;
   const plan = { tool, path, stream: stream.index, filters, cropped, limitMs, ...info };
   return new FfmpegSource(info, { plan, probed, stream, options });
@@ -65,11 +65,15 @@ function refuseDolbyVision(path: string, { side_data_list }: ProbedStream): void
   });
 }
 
-/** Filters that make whole pictures of interlaced ones; none where there can be none and a format might change. */
-function deinterlaced({ codec_name = '', field_order }: ProbedStream, { format }: Colors): string[] {
+/**
+ * Filters that make whole pictures of interlaced ones. None for a film that does not begin with such: where the size
+ * changes in mid-stream, ffmpeg forgets the picture that the filter keeps back.
+ */
+function deinterlaced({ codec_name = '', field_order = '' }: ProbedStream, picture?: ProbedFrame): string[] {
   const fields = fieldsOf(codec_name, field_order);
   if (fields === 'tff' || fields === 'bff') return [`setfield=${fields}`, DEINTERLACE];
-  return fields === 'as told' && /^yuva?j?4\d\dp/.test(format) ? [DEINTERLACE] : [];
+  const told = picture?.interlaced_frame === 1 || /^[tb][tb]$/.test(field_order);
+  return fields === 'as told' && told ? [DEINTERLACE] : [];
 }
 
 /** The first picture of a stream, if ffprobe saw any. */
