@@ -603,6 +603,16 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.context().close();
   });
 
+  it('keeps the header inside a narrow page while a new stream is named', async () => {
+    const page = await open(360);
+    await page.locator('.chip.fps').waitFor();
+    await page.getByRole('combobox', { name: 'Stream' }).selectOption({ label: 'New stream …' });
+    await page.getByRole('textbox', { name: 'Name of the stream' }).waitFor();
+    const { x, width } = (await page.locator('.header > :last-child').boundingBox())!;
+    expect(x + width).toBeLessThanOrEqual(360);
+    await page.context().close();
+  });
+
   it('leaves the marker of the cues where it is when a cue cannot be sent', async () => {
     const page = await openWithCues('wave', 'scream');
     await page.context().setOffline(true);

@@ -211,7 +211,7 @@ export const en = {
   'output.state.retrying': 'trying again',
   'output.state.ended': 'ended',
   'output.state.failed': 'failed',
-  'output.dropped': '{n} frames left out',
+  'output.dropped': 'frames left out: {n}',
   'output.remove': 'Stop {name}',
   'output.addHls': 'HLS',
   'output.url': 'Address to send to',

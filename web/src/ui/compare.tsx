@@ -67,10 +67,10 @@ export function Compare() {
         style={{ clipPath: `inset(0 ${100 - share}% 0 0)` }}
         aria-label={t('compare.before')}
       />
-      <span class="compare-word left" hidden={share < 12}>
+      <span class="compare-word before" hidden={share < 12}>
         {t('compare.before')}
       </span>
-      <span class="compare-word right" hidden={share > 88}>
+      <span class="compare-word after" hidden={share > 88}>
         {t('compare.after')}
       </span>
       <div
