@@ -22,10 +22,17 @@ export function timing(from: ProbedStream, to: number, codec: readonly string[],
     return subtitle && cut.starts ? [`-bsf:${to}`, `noise=drop='lt(pts,0)'`] : [];
   }
   const drop = before(subtitle, cut);
-  if (!drop) return [];
   const shown = subtitle && cut.starts ? [`setts=ts='max(TS,0)':duration='DURATION+min(PTS,0)'`] : [];
-  return [`-bsf:${to}`, [`noise=drop='${drop}'`, ...shown].join(',')];
+  const filters = [...unwrapping(from, cut), ...(drop ? [`noise=drop='${drop}'`, ...shown] : [])];
+  return filters.length > 0 ? [`-bsf:${to}`, filters.join(',')] : [];
 }
+
+/**
+ * AAC of a transport stream brings its header with every packet, which other containers do not take. Left to them, they
+ * would end over one that is broken; here ffmpeg leaves out its packet.
+ */
+const unwrapping = ({ codec_name }: ProbedStream, { container }: Cut): string[] =>
+  codec_name === 'aac' && container.format !== 'mpegts' ? ['aac_adtstoasc'] : [];
 
 /** Filters before all others for sound that is encoded anew: `-t` would count from whatever comes first. */
 export function trimming({ starts, end }: Cut): string[] {

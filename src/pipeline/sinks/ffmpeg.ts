@@ -196,6 +196,8 @@ class FfmpegSink implements MediaSink {
       throw this.#fault(ended);
     const cut = ended.errors.lines.find((line) => /partial file|ended prematurely|Invalid data/i.test(line));
     if (cut) this.notes.push(`The sound may be cut short: ${cut.replace(/\[[^\]]*\]\s*/g, '').trim()}.`);
+    if (ended.errors.has(/ADTS frame header/))
+      this.notes.push('The sound is damaged: packets with a broken header had to be left out.');
     await part.commit();
     this.#closed.abort();
   }

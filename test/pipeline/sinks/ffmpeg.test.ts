@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -9,7 +9,7 @@ import type { MediaSinkOptions } from '../../../src/pipeline/media.js';
 import { openFfmpegSink } from '../../../src/pipeline/sinks/ffmpeg.js';
 import { openMediaSource } from '../../../src/pipeline/sources/media.js';
 import { patternAt } from '../../../src/pipeline/sources/pattern.js';
-import { clip, scratch } from '../../fixtures/clips.js';
+import { clip, probe, scratch } from '../../fixtures/clips.js';
 import { hasFfmpeg } from '../../fixtures/ffmpeg.js';
 import { childrenOf, eventually, hasProc } from '../../fixtures/processes.js';
 import { describeSink } from '../../suites/sink.js';
@@ -86,6 +86,21 @@ describe.skipIf(!hasFfmpeg)('with ffmpeg on the PATH (skipped where there is non
     'the last picture lasts as long as it says':
       'no durations go through the pipe: it lasts as an average one',
     'odd size': 'ffmpeg’s command line cannot tell a container which margins to hide',
+  });
+
+  it('loses one packet of sound to a broken header, with a note', async () => {
+    const pts = Array.from({ length: 50 }, (_, i) => i * 3600);
+    const timeBase = { num: 1, den: 90_000 };
+    const bytes = Buffer.from(await readFile(await clip({ pts, timeBase, extension: 'ts', audio: ['aac'] })));
+    bytes[bytes.indexOf(Buffer.of(0xff, 0xf1, 0x4c), bytes.length / 2) + 1] = 0;
+    const folder = await freshFolder();
+    await writeFile(join(folder, 'header.ts'), bytes);
+    for (const name of ['header.mp4', 'header.mkv']) {
+      const notes = await write(join(folder, name), { copyFrom: join(folder, 'header.ts') });
+      expect(notes.join(), name).toMatch(/broken header/);
+      const { streams } = await probe(join(folder, name));
+      expect(streams.find(({ kind }) => kind === 'audio')!.packets.length, name).toBeGreaterThan(70);
+    }
   });
 
   describe('odd sizes', () => {
