@@ -24,6 +24,11 @@ export interface FfmpegSourceOptions extends MediaSourceOptions {
 /** How much earlier to try, in seconds, when a container's seeking lands behind the wanted time. */
 const SEEK_BACK = [0, 2, 10, 60] as const;
 
+/** Containers whose clock may begin anew, where recordings were joined. */
+const jumps = /^mpeg/;
+/** So many pictures a tick after the one before are no disorder any more: ffmpeg moved them, as their clock stepped back. */
+const CRUSHED = 4;
+
 /**
  * Opens a video file with the system's ffmpeg: in a process of its own, held to allow-lists of protocols, containers
  * and codecs, that may write no files.
@@ -118,6 +123,8 @@ class FfmpegSource implements MediaSource {
   #decoding: Decoding | undefined;
   #started = false;
   #last = Number.NEGATIVE_INFINITY;
+  /** Pictures in a row that come a tick after the one before, at most. */
+  #crushed = 0;
 
   constructor(info: MediaInfo, opened: Opened) {
     const { plan, stream, options } = opened;
@@ -189,14 +196,26 @@ class FfmpegSource implements MediaSource {
     return this.#decoding.next();
   }
 
-  /** When a frame is shown, in microseconds; later than the one before it. */
+  /** When a frame is shown, in microseconds; later than the one before it. @throws BadInput where the clock begins anew */
   #timeOf({ ticks, timeBase }: NutFrame): number {
     const own = this.info.timeBase;
     const lifted = microsToTicks(ticksToMicros(BigInt(ticks), timeBase), own);
     const timestamp = ticksToMicros(lifted - this.#lift, own);
+    const tick = (1e6 * own.num) / own.den;
+    this.#crushed = timestamp - this.#last < 2 * tick ? this.#crushed + 1 : 0;
+    if (jumps.test(this.info.container) && this.#crushed >= CRUSHED) throw this.#joined();
     if (timestamp > this.#last) return timestamp;
     // Broken files repeat times or step back; a tick forward keeps their order and every encoder content.
     return ticksToMicros(microsToTicks(this.#last, own) + 1n, own);
+  }
+
+  /** Sound is read by another process, which would not come to the same times. */
+  #joined(): Error {
+    const seconds = ((this.#last - this.info.startTimestamp) / 1e6).toFixed(1);
+    return new BadInput(
+      `${this.#opened.plan.path} begins its clock anew after ${seconds} seconds, which --media ffmpeg cannot follow.`,
+      { hint: 'Leave out --media ffmpeg, or join the recordings with ffmpeg’s concat demuxer.' },
+    );
   }
 
   /** @throws what kept ffmpeg from reading the file, if no part of it could be read. */

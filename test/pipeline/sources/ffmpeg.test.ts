@@ -35,6 +35,22 @@ describe.skipIf(!hasFfmpeg)('with ffmpeg on the PATH (skipped where there is non
 
   describeSource('ffmpeg', openFfmpegSource);
 
+  it('ends with a sentence where joined recordings begin their clock anew', async () => {
+    const pts = Array.from({ length: 50 }, (_, i) => i * 3600);
+    const bytes = await readFile(await clip({ pts, timeBase: { num: 1, den: 90_000 }, extension: 'ts' }));
+    const path = join(scratch(), 'joined.ts');
+    await writeFile(path, Buffer.concat([bytes, bytes]));
+    await using source = await openFfmpegSource(path);
+    const all = async () => {
+      for await (const frame of source.frames(new AbortController().signal)) frame[Symbol.dispose]();
+    };
+    await expect(all()).rejects.toMatchObject({
+      name: 'BadInput',
+      message: expect.stringMatching(/clock anew after [12]\.\d seconds/),
+      hint: expect.stringMatching(/Leave out --media ffmpeg/),
+    });
+  });
+
   describe('a file that names other files or hosts', () => {
     /** A video that must not be shown, by a path that the attacker knows. */
     const secret = () =>
