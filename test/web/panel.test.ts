@@ -358,6 +358,11 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
     await page.waitForTimeout(1500);
     expect(asked('POST /main/whip')).toBe(before + 1);
+    await page.getByRole('alert').filter({ hasText: 'This stream was removed.' }).waitFor();
+    await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).click();
+    await page.getByRole('button', { name: 'Camera is live in main' }).waitFor();
+    await page.getByRole('alert').waitFor({ state: 'detached' });
+    expect(asked('POST /main/whip')).toBe(before + 2);
     await page.context().close();
   });
 

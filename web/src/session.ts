@@ -125,6 +125,12 @@ export function openStream(name: string): void {
   });
 }
 
+// Whoever publishes to a stream that was removed makes it anew, and sees it again.
+state.publishing.subscribe(() => {
+  const name = state.streamName.value;
+  if (state.link.value === 'gone' && state.publishing.value?.stream === name) openStream(name);
+});
+
 /** Shows what another tab of the same stream has made of the cues. */
 export function followCues(): void {
   onKept((key) => {
