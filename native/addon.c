@@ -4,7 +4,9 @@
  */
 #include <node_api.h>
 
+#ifdef __x86_64__
 #include <cpuid.h>
+#endif
 #include <stdlib.h>
 #ifdef __linux__
 #include <sys/syscall.h>
@@ -23,6 +25,7 @@ static napi_value fail(napi_env env, const char *why) {
   return NULL;
 }
 
+#ifdef __x86_64__
 static uint64_t enabled_state(void) {
   uint32_t low, high;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -41,8 +44,6 @@ static bool may_amx(void) {
 static const Way *const ways[] = {&way_avx2, &way_avx512};
 static bool may_amx(void) { return false; }
 #endif
-enum { WAYS = sizeof ways / sizeof *ways };
-
 /* Which ways this processor and this system let a program take, a bit for each of `ways`. */
 static int ways_here(void) {
   enum { AVX2 = 1, AVX512 = 2, AMX = 4 };
@@ -61,6 +62,12 @@ static int ways_here(void) {
   const bool bf16 = __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 5 & 1;
   return amx && bf16 && may_amx() ? found | AMX : found;
 }
+#else
+/* Behind the ways of other processors, so that each has one number everywhere. Every ARM of 64 bits has NEON. */
+static const Way *const ways[] = {NULL, NULL, NULL, &way_neon};
+static int ways_here(void) { return 8; }
+#endif
+enum { WAYS = sizeof ways / sizeof *ways };
 
 /* A painter or a bound style; its memory may be freed before JavaScript lets go of it. */
 typedef struct {
@@ -116,7 +123,7 @@ static napi_value create(napi_env env, napi_callback_info info) {
     return fail(env, "A painter wants its steps.");
   const int64_t way = whole_number(env, argv[0]);
   const size_t step = sizeof(Step) / sizeof(int32_t), mix = sizeof(Mix) / sizeof(int32_t);
-  if (way < 0 || way >= WAYS || steps_length == 0 || steps_length % step || mixes_length % mix)
+  if (way < 0 || way >= WAYS || !ways[way] || steps_length == 0 || steps_length % step || mixes_length % mix)
     return fail(env, "These are no steps of this painter.");
   const Program program = {
       .steps = steps,

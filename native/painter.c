@@ -35,7 +35,12 @@ enum {
   TILE = LANES * DEPTH,
   PAIR = 2 * LANES,
 /* Groups that are multiplied at once; without tiles, how many by two vectors of lanes (and half of it), and by one. */
-#if WAY_AVX2
+#if WAY_NEON
+  /* Twenty sums, four factors and five windows are what 32 registers of four numbers hold. */
+  BLOCK = 30,
+  TALL = 5,
+  TALLER = 10,
+#elif WAY_AVX2
   BLOCK = 36,
   TALL = 6,
   TALLER = 12,
@@ -809,6 +814,8 @@ static void painter_paint(Painter *p, const Bound *b, const uint8_t *from, uint8
 const Way way_amx
 #elif WAY_AVX512
 const Way way_avx512
+#elif WAY_NEON
+const Way way_neon
 #else
 const Way way_avx2
 #endif

@@ -77,6 +77,6 @@ typedef struct {
 } Way;
 
 /* float32 on AVX2 and on AVX-512, bfloat16 on AMX. */
-extern const Way way_avx2, way_avx512, way_amx;
+extern const Way way_avx2, way_avx512, way_amx, way_neon;
 
 #endif

@@ -1,10 +1,54 @@
-/* Compiled for AVX2: eight pixels of a cell's width at once, to the byte what the loops in TypeScript make. */
+/* Eight pixels of a cell's width at once, by AVX2 or NEON, to the byte what the loops in TypeScript make. */
 #include "steady.h"
 
+#ifdef __x86_64__
 #include <immintrin.h>
+#else
+#include <arm_neon.h>
+#endif
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#ifdef __x86_64__
+typedef __m256i eight;
+static inline eight e_all(int x) { return _mm256_set1_epi32(x); }
+static inline eight e_steps(void) { return _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14); }
+static inline eight e_add(eight a, eight b) { return _mm256_add_epi32(a, b); }
+static inline eight e_sub(eight a, eight b) { return _mm256_sub_epi32(a, b); }
+static inline eight e_mul(eight a, eight b) { return _mm256_mullo_epi32(a, b); }
+static inline eight e_min(eight a, eight b) { return _mm256_min_epi32(a, b); }
+static inline eight e_max(eight a, eight b) { return _mm256_max_epi32(a, b); }
+/* Halved so often, towards minus infinity. */
+#define e_down(a, times) _mm256_srai_epi32(a, times)
+static inline eight e_bytes(const uint8_t *from) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+}
+static inline void e_to_bytes(uint8_t *to, eight numbers) {
+  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+  _mm_storel_epi64((__m128i *)to, _mm_packus_epi16(words, words));
+}
+#else
+typedef struct {
+  int32x4_t low, high;
+} eight;
+static inline eight e_all(int x) { return (eight){vdupq_n_s32(x), vdupq_n_s32(x)}; }
+static inline eight e_steps(void) { return (eight){{0, 2, 4, 6}, {8, 10, 12, 14}}; }
+static inline eight e_add(eight a, eight b) { return (eight){vaddq_s32(a.low, b.low), vaddq_s32(a.high, b.high)}; }
+static inline eight e_sub(eight a, eight b) { return (eight){vsubq_s32(a.low, b.low), vsubq_s32(a.high, b.high)}; }
+static inline eight e_mul(eight a, eight b) { return (eight){vmulq_s32(a.low, b.low), vmulq_s32(a.high, b.high)}; }
+static inline eight e_min(eight a, eight b) { return (eight){vminq_s32(a.low, b.low), vminq_s32(a.high, b.high)}; }
+static inline eight e_max(eight a, eight b) { return (eight){vmaxq_s32(a.low, b.low), vmaxq_s32(a.high, b.high)}; }
+#define e_down(a, times) ((eight){vshrq_n_s32((a).low, times), vshrq_n_s32((a).high, times)})
+static inline eight e_bytes(const uint8_t *from) {
+  const uint16x8_t words = vmovl_u8(vld1_u8(from));
+  return (eight){vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(words))),
+                 vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(words)))};
+}
+static inline void e_to_bytes(uint8_t *to, eight numbers) {
+  vst1_u8(to, vqmovn_u16(vcombine_u16(vqmovun_s32(numbers.low), vqmovun_s32(numbers.high))));
+}
+#endif
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 static inline int most(int a, int b) { return a > b ? a : b; }
@@ -18,36 +62,31 @@ static void lerp_rows(const int32_t *cells, int columns, int rows, int y, int32_
 }
 
 /* Eight bytes as numbers and back; at the picture's ends fewer are there. */
-static inline __m256i bytes_of(const uint8_t *from, int count) {
-  if (count == CELL) return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)from));
+static inline eight bytes_of(const uint8_t *from, int count) {
+  if (count == CELL) return e_bytes(from);
   uint8_t some[CELL] = {0};
   memcpy(some, from, count);
-  return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)some));
+  return e_bytes(some);
 }
 
-static inline void to_bytes(uint8_t *to, __m256i numbers, int count) {
-  const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
-  const __m128i bytes = _mm_packus_epi16(words, words);
+static inline void to_bytes(uint8_t *to, eight numbers, int count) {
   if (count == CELL) {
-    _mm_storel_epi64((__m128i *)to, bytes);
+    e_to_bytes(to, numbers);
     return;
   }
-  uint8_t some[16];
-  _mm_storeu_si128((__m128i *)some, bytes);
+  uint8_t some[CELL];
+  e_to_bytes(some, numbers);
   memcpy(to, some, count);
 }
 
 /* from + share (to - from), rounded. */
-static inline __m256i between(__m256i from, __m256i to, __m256i share) {
-  const __m256i part = _mm256_mullo_epi32(share, _mm256_sub_epi32(to, from));
-  return _mm256_add_epi32(from, _mm256_srai_epi32(_mm256_add_epi32(part, _mm256_set1_epi32(128)), 8));
+static inline eight between(eight from, eight to, eight share) {
+  return e_add(from, e_down(e_add(e_mul(share, e_sub(to, from)), e_all(128)), 8));
 }
 
 /* Shares of eight pixels between the centres of two cells; `k` is twice the first one's distance from the left. */
-static inline __m256i shares_of(int left, int right, int k) {
-  const __m256i distance = _mm256_add_epi32(_mm256_set1_epi32(k), _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
-  const __m256i part = _mm256_srai_epi32(_mm256_mullo_epi32(_mm256_set1_epi32(right - left), distance), 4);
-  return _mm256_add_epi32(_mm256_set1_epi32(left), part);
+static inline eight shares_of(int left, int right, int k) {
+  return e_add(e_all(left), e_down(e_mul(e_all(right - left), e_add(e_all(k), e_steps())), 4));
 }
 
 typedef struct {
@@ -57,7 +96,7 @@ typedef struct {
 
 static void glide(const Holding *h, Run run, const int32_t *glides) {
   const size_t plane = (size_t)h->width * h->height;
-  const __m256i share = shares_of(glides[0], glides[1], run.k);
+  const eight share = shares_of(glides[0], glides[1], run.k);
   for (int c = 0; c < 3; c++) {
     uint8_t *shown = h->shown + c * plane + run.at;
     to_bytes(shown, between(bytes_of(shown, run.count), bytes_of(h->key + c * plane + run.at, run.count), share), run.count);
@@ -66,13 +105,13 @@ static void glide(const Holding *h, Run run, const int32_t *glides) {
 
 static void mix(const Holding *h, Run run, const int32_t *stills, const int32_t *glides) {
   const size_t plane = (size_t)h->width * h->height;
-  const __m256i glide = shares_of(glides[0], glides[1], run.k), along = shares_of(stills[0], stills[1], run.k);
-  const __m256i steep = _mm256_sub_epi32(_mm256_slli_epi32(along, 1), _mm256_set1_epi32(WHOLE / 2));
-  const __m256i still = _mm256_min_epi32(_mm256_set1_epi32(WHOLE), _mm256_max_epi32(_mm256_setzero_si256(), steep));
+  const eight glide = shares_of(glides[0], glides[1], run.k), along = shares_of(stills[0], stills[1], run.k);
+  const eight steep = e_sub(e_add(along, along), e_all(WHOLE / 2));
+  const eight still = e_min(e_all(WHOLE), e_max(e_all(0), steep));
   for (int c = 0; c < 3; c++) {
     uint8_t *shown = h->shown + c * plane + run.at, *key = h->key + c * plane + run.at;
-    const __m256i last = bytes_of(shown, run.count), goal = bytes_of(key, run.count);
-    const __m256i fresh = bytes_of(h->painting + c * plane + run.at, run.count);
+    const eight last = bytes_of(shown, run.count), goal = bytes_of(key, run.count);
+    const eight fresh = bytes_of(h->painting + c * plane + run.at, run.count);
     to_bytes(shown, between(fresh, between(last, goal, glide), still), run.count);
     to_bytes(key, between(fresh, goal, still), run.count);
   }
@@ -123,12 +162,19 @@ int steady_hold(const Holding *h) {
 
 /* Changes of every second pixel of eight: the odd ones in odd rows. */
 static inline void measure_eight(const uint8_t *before, const uint8_t *after, int odd, int *change, int *shift) {
+#ifdef __x86_64__
   const __m128i chosen = _mm_set1_epi16(odd ? (short)0xff00 : 0x00ff);
   const __m128i a = _mm_and_si128(_mm_loadl_epi64((const __m128i *)before), chosen);
   const __m128i b = _mm_and_si128(_mm_loadl_epi64((const __m128i *)after), chosen);
   const __m128i zero = _mm_setzero_si128();
   *change += _mm_cvtsi128_si32(_mm_sad_epu8(a, b));
   *shift += _mm_cvtsi128_si32(_mm_sad_epu8(b, zero)) - _mm_cvtsi128_si32(_mm_sad_epu8(a, zero));
+#else
+  const uint8x8_t chosen = vreinterpret_u8_u16(vdup_n_u16(odd ? 0xff00 : 0x00ff));
+  const uint8x8_t a = vand_u8(vld1_u8(before), chosen), b = vand_u8(vld1_u8(after), chosen);
+  *change += vaddlv_u8(vabd_u8(a, b));
+  *shift += vaddlv_u8(b) - vaddlv_u8(a);
+#endif
 }
 
 void steady_measure(const uint8_t *before, const uint8_t *after, int width, int height, float *changes, float *shifts) {

@@ -1,6 +1,5 @@
 #include "threads.h"
 
-#include <immintrin.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,7 +9,19 @@
 #if defined(__GLIBC__) && defined(__x86_64__)
 __asm__(".symver pthread_create, pthread_create@GLIBC_2.2.5");
 __asm__(".symver pthread_join, pthread_join@GLIBC_2.2.5");
+#elif defined(__GLIBC__) && defined(__aarch64__)
+__asm__(".symver pthread_create, pthread_create@GLIBC_2.17");
+__asm__(".symver pthread_join, pthread_join@GLIBC_2.17");
 #endif
+
+/* Leaves the core's units to others for a moment. */
+static inline void breathe(void) {
+#ifdef __x86_64__
+  __builtin_ia32_pause();
+#else
+  __asm__ volatile("yield");
+#endif
+}
 
 /* How often a thread looks for work before it sleeps: for a tenth of a millisecond, longer than steps are apart. */
 enum { LOOKS = 2000 };
@@ -44,7 +55,7 @@ static void *member(void *given) {
   const Member *self = given;
   Crew *crew = self->crew;
   for (unsigned seen = 0;; seen++) {
-    for (int i = 0; i < LOOKS && atomic_load_explicit(&crew->turn, memory_order_acquire) == seen; i++) _mm_pause();
+    for (int i = 0; i < LOOKS && atomic_load_explicit(&crew->turn, memory_order_acquire) == seen; i++) breathe();
     if (atomic_load_explicit(&crew->turn, memory_order_acquire) == seen) {
       pthread_mutex_lock(&crew->lock);
       while (atomic_load_explicit(&crew->turn, memory_order_acquire) == seen) pthread_cond_wait(&crew->wake, &crew->lock);
@@ -101,7 +112,7 @@ void crew_rows(Crew *crew, Rows work, void *job, int rows) {
   begin_turn(crew);
   do_band(crew, 0);
   for (int i = 0; atomic_load_explicit(&crew->busy, memory_order_acquire) > 0; i++) {
-    if (i < LOOKS) _mm_pause();
+    if (i < LOOKS) breathe();
     else sched_yield();
   }
 }

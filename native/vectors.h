@@ -1,15 +1,57 @@
 /*
  * Vectors of floats, and how numbers are stored in memory, for the way to multiply that this is compiled for:
- * AVX2 or AVX-512 on float32 numbers, AMX on bfloat16 numbers (WAY_AVX2, WAY_AVX512 or WAY_AMX is 1).
+ * AVX2, AVX-512 or NEON on float32 numbers, AMX on bfloat16 numbers (WAY_AVX2, WAY_AVX512, WAY_NEON or WAY_AMX is 1).
  */
 #ifndef LIVEBRUSH_VECTORS_H
 #define LIVEBRUSH_VECTORS_H
 
+#if WAY_NEON
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 #include <stdint.h>
 #include <string.h>
 
-#if WAY_AVX2
+#if WAY_NEON
+/* Two registers: as many numbers as AVX2 has, of which the 32 registers hold as many sums. */
+enum { LANES = 8 };
+typedef struct {
+  float32x4_t low, high;
+} vec;
+static inline vec v_of(float32x4_t low, float32x4_t high) { return (vec){low, high}; }
+static inline vec v_all(float x) { return v_of(vdupq_n_f32(x), vdupq_n_f32(x)); }
+static inline vec v_zero(void) { return v_all(0); }
+static inline vec v_load(const float *from) { return v_of(vld1q_f32(from), vld1q_f32(from + 4)); }
+static inline void v_store(float *to, vec x) {
+  vst1q_f32(to, x.low);
+  vst1q_f32(to + 4, x.high);
+}
+static inline vec v_add(vec a, vec b) { return v_of(vaddq_f32(a.low, b.low), vaddq_f32(a.high, b.high)); }
+static inline vec v_sub(vec a, vec b) { return v_of(vsubq_f32(a.low, b.low), vsubq_f32(a.high, b.high)); }
+static inline vec v_mul(vec a, vec b) { return v_of(vmulq_f32(a.low, b.low), vmulq_f32(a.high, b.high)); }
+static inline vec v_div(vec a, vec b) { return v_of(vdivq_f32(a.low, b.low), vdivq_f32(a.high, b.high)); }
+static inline vec v_fma(vec a, vec b, vec c) {
+  return v_of(vfmaq_f32(c.low, a.low, b.low), vfmaq_f32(c.high, a.high, b.high));
+}
+static inline float32x4_t q_max(float32x4_t a, float32x4_t b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+static inline float32x4_t q_min(float32x4_t a, float32x4_t b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+static inline vec v_max(vec a, vec b) { return v_of(q_max(a.low, b.low), q_max(a.high, b.high)); }
+static inline vec v_min(vec a, vec b) { return v_of(q_min(a.low, b.low), q_min(a.high, b.high)); }
+static inline vec v_round(vec a) { return v_of(vrndnq_f32(a.low), vrndnq_f32(a.high)); }
+static inline float32x4_t q_two_to(float32x4_t whole) {
+  return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(whole), vdupq_n_s32(127)), 23));
+}
+static inline vec v_two_to(vec whole) { return v_of(q_two_to(whole.low), q_two_to(whole.high)); }
+static inline vec v_bytes(const uint8_t *from) {
+  const uint16x8_t words = vmovl_u8(vld1_u8(from));
+  return v_of(vcvtq_f32_u32(vmovl_u16(vget_low_u16(words))), vcvtq_f32_u32(vmovl_u16(vget_high_u16(words))));
+}
+static inline void v_to_bytes(uint8_t *to, vec x) {
+  const uint16x4_t low = vmovn_u32(vcvtnq_u32_f32(x.low)), high = vmovn_u32(vcvtnq_u32_f32(x.high));
+  vst1_u8(to, vmovn_u16(vcombine_u16(low, high)));
+}
+#elif WAY_AVX2
 enum { LANES = 8 };
 typedef __m256 vec;
 static inline vec v_zero(void) { return _mm256_setzero_ps(); }
@@ -110,7 +152,10 @@ static inline void v_to_some_numbers(num *to, vec x, int count) {
 
 /* Three vectors number by number: the first of each, then the second of each, and so on. */
 static inline void v_to_triples(num *to, vec a, vec b, vec c) {
-#if WAY_AVX2
+#if WAY_NEON
+  vst3q_f32(to, ((float32x4x3_t){{a.low, b.low, c.low}}));
+  vst3q_f32(to + 12, ((float32x4x3_t){{a.high, b.high, c.high}}));
+#elif WAY_AVX2
   float all[3][LANES];
   v_store(all[0], a);
   v_store(all[1], b);

@@ -1,7 +1,8 @@
 // Builds native/<platform>-<arch>.node, the painter's kernels, with the C compiler of this machine:
-//   npm run build:native [-- --target linux-x64|win32-x64] [--out FILE]
-// What it makes is committed, so that nobody else needs a compiler. CC names another compiler. Those for Windows are
-// made on Linux: on Debian, apt install --no-install-recommends gcc-mingw-w64-x86-64-posix.
+//   npm run build:native [-- --target linux-x64|linux-arm64|darwin-arm64|win32-x64] [--out FILE]
+// What it makes is committed, so that nobody else needs a compiler. CC names another compiler. Those for other systems are
+// made on Linux: on Debian, apt install --no-install-recommends gcc-mingw-w64-x86-64-posix gcc-aarch64-linux-gnu
+// libc6-dev-arm64-cross, and zig for macOS (pip install ziglang has it).
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,6 +24,12 @@ const objects = {
   threads: ['threads.c'],
   addon: ['addon.c'],
 };
+const onArm = {
+  neon: ['painter.c', '-DWAY_NEON=1'],
+  steady: ['steady.c'],
+  threads: objects.threads,
+  addon: objects.addon,
+};
 const amx = ['painter.c', '-DWAY_AMX=1', ...avx512, '-mavx512bf16', '-mamx-tile', '-mamx-bf16'];
 
 /** How the addon is made for a system: by which compiler, of which objects, with what besides. */
@@ -32,6 +39,21 @@ const targets = {
     objects: { ...objects, amx },
     compile: ['-fPIC'],
     link: ['-lm', '-pthread'],
+  },
+  'linux-arm64': {
+    compiler: process.arch === 'arm64' ? 'cc' : 'aarch64-linux-gnu-gcc',
+    objects: onArm,
+    compile: ['-fPIC'],
+    link: ['-lm', '-pthread'],
+  },
+  'darwin-arm64': {
+    ...(process.platform === 'darwin'
+      ? { compiler: 'cc', always: ['-arch', 'arm64', '-mmacosx-version-min=11.0'] }
+      : { compiler: 'zig', always: ['cc', '-target', 'aarch64-macos.11.0'] }),
+    objects: onArm,
+    compile: ['-fPIC'],
+    // Node's functions are found when it loads.
+    link: ['-undefined', 'dynamic_lookup'],
   },
   'win32-x64': {
     compiler: 'x86_64-w64-mingw32-gcc-posix',
@@ -67,12 +89,15 @@ export function sourcesDigest() {
 
 /** Builds the addon for a system as `out`. */
 export function buildNative(out, target = here) {
-  const { objects, compile, link, compiler } = targets[target];
+  const { objects, compile, link, compiler, always = [] } = targets[target];
   const made = out ?? join(folder, `${target}.node`);
   const headers = dirname(createRequire(import.meta.url).resolve('node-api-headers/package.json'));
   const temporary = mkdtempSync(join(tmpdir(), 'livebrush-native-'));
   const run = (...args) =>
-    execFileSync(process.env.CC ?? compiler, args, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] });
+    execFileSync(process.env.CC ?? compiler, [...always, ...args], {
+      cwd: folder,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
   try {
     const linked = Object.entries(objects).map(([name, args]) => {
       const object = join(temporary, `${name}.o`);

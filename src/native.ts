@@ -11,7 +11,7 @@ export type NativeStyle = { readonly [style]: true };
 
 /** `native/addon.c`. It checks little: whoever calls it gives weights and pictures of the right lengths. */
 export interface Addon {
-  /** Which ways to multiply this processor has, a bit for each: AVX2, AVX-512, AMX. */
+  /** Which ways to multiply this processor has, a bit for each: AVX2, AVX-512, AMX, NEON. */
   readonly ways: number;
   /** Numbers of a step and of a mix, to be those of `models/engines/native-program.ts`. */
   readonly stepSize: number;
@@ -22,14 +22,14 @@ export interface Addon {
   bind(painter: NativeMemory, weights: readonly Float32Array[]): NativeStyle;
   paint(painter: NativeMemory, style: NativeStyle, from: Uint8Array, to: Uint8Array): void;
   release(memory: NativeMemory | NativeStyle): void;
-  /** As `holdPainting` of `pipeline/stages/steady-blend.ts`, by AVX2. */
+  /** As `holdPainting` of `pipeline/stages/steady-blend.ts`, by AVX2 or NEON. */
   holdPainting(
     ...[width, height, shown, key, keyGreen, painting, green, still, glides]: [
       ...[number, number, Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array],
       ...[Int32Array, Int32Array],
     ]
   ): void;
-  /** As `measureCells` of `pipeline/stages/steady-gate.ts`, by AVX2. */
+  /** As `measureCells` of `pipeline/stages/steady-gate.ts`, by AVX2 or NEON. */
   measureCells(
     ...[width, height, before, after, changes, shifts]: [
       ...[number, number, Uint8Array, Uint8Array],
@@ -39,7 +39,19 @@ export interface Addon {
 }
 
 /** Systems that there is an addon for. */
-const systems: readonly string[] = ['linux-x64', 'win32-x64'];
+const systems: readonly string[] = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64'];
+
+/** Those of them on which none of us has run it: it has to prove itself there (`models/engines/native-proof.ts`). */
+const unproven: readonly string[] = ['darwin-arm64'];
+let believed = !unproven.includes(`${process.platform}-${process.arch}`);
+
+/** Whether the addon may be loaded into this process. */
+export const isAddonBelieved = (): boolean => believed;
+
+/** The addon has proven itself. */
+export function believeAddon(): void {
+  believed = true;
+}
 
 /** Where the addon for a machine lies, if it is one of `systems`. */
 export const addonPath = (platform: string = process.platform, arch: string = process.arch): string =>
@@ -62,7 +74,7 @@ function checkWhole(path: string): void {
 export function loadAddon(path = addonPath()): Addon {
   const hint = 'Choose --engine onnx/cpu, which paints on every processor.';
   if (!systems.includes(`${process.platform}-${process.arch}`))
-    throw new Unsupported('The native engine is made for Linux and Windows on x64 processors.', { hint });
+    throw new Unsupported('The native engine is not made for this system.', { hint });
   try {
     if (process.platform === 'linux') checkWhole(path);
     return createRequire(import.meta.url)(path) as Addon;
@@ -71,15 +83,17 @@ export function loadAddon(path = addonPath()): Addon {
   }
 }
 
-const AVX2 = 1;
+/** AVX2 or NEON. */
+const PIXEL_WAYS = 1 | 8;
 let found: { readonly addon: Addon | undefined } | undefined;
 
-/** The addon where its loops over pixels run, which AVX2 is needed for; undefined elsewhere. */
+/** The addon where its loops over pixels run, which AVX2 or NEON is needed for; undefined elsewhere, and before it proved itself. */
 export function pixelLoops(): Addon | undefined {
+  if (!believed) return undefined;
   if (!found)
     try {
       const addon = loadAddon();
-      found = { addon: addon.ways & AVX2 ? addon : undefined };
+      found = { addon: addon.ways & PIXEL_WAYS ? addon : undefined };
     } catch {
       found = { addon: undefined };
     }

@@ -26,12 +26,14 @@ function canCompile(): boolean {
   }
 }
 
-it.each(['linux', 'win32'])(
-  'the kernels that ship for %s were built from the sources that are here',
-  (platform) => {
-    expect(readFileSync(addonPath(platform, 'x64')).includes(sourcesDigest())).toBe(true);
-  },
-);
+it.each([
+  ['linux', 'x64'],
+  ['linux', 'arm64'],
+  ['darwin', 'arm64'],
+  ['win32', 'x64'],
+])('the kernels that ship for %s on %s were built from the sources that are here', (platform, arch) => {
+  expect(readFileSync(addonPath(platform, arch)).includes(sourcesDigest())).toBe(true);
+});
 
 it.skipIf(!here || !canCompile())(
   'builds kernels like those that ship (skipped where no C compiler knows AMX)',

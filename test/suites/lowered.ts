@@ -7,7 +7,7 @@ import { NetBuilder, type NetSpec } from '../../src/models/net.js';
 import type { Pixels, Size } from '../../src/models/pixels.js';
 import { seededPicture, seededWeights } from './weights.js';
 
-const runtime = await loadRuntime('cpu');
+let loading: ReturnType<typeof loadRuntime> | undefined;
 
 /** Rewrites the part of a net that its output `picture` needs. */
 export type Lower = (net: NetSpec, size: Size) => Lowered<AnyNode> | undefined;
@@ -23,7 +23,8 @@ export async function paintLowered(
   const [own, style] = [seededWeights(net, 'net', seed), seededWeights(net, 'style', seed + 1)];
   const constants = bake ? new Map([...own, ...style]) : own;
   const graph = onnxGraph(net, { outputs: ['picture'], constants, size: picture, lowered });
-  const session = await Session.open(runtime, 'cpu', 'painter', graph);
+  loading ??= loadRuntime('cpu');
+  const session = await Session.open(await loading, 'cpu', 'painter', graph);
   try {
     const fed = bake ? [] : [...(lowered?.fold(style) ?? style)];
     const feeds = fed.map(([name, { data, shape }]) => [name, session.floats(data, shape)] as const);

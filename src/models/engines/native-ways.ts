@@ -7,6 +7,7 @@ export const ways = [
   { name: 'AVX2', lanes: 8, depth: 1, single: 1.25, mixes: true },
   { name: 'AVX-512', lanes: 16, depth: 1, single: 1.1, mixes: true },
   { name: 'AMX', lanes: 16, depth: 32, single: 1, mixes: false },
+  { name: 'NEON', lanes: 8, depth: 1, single: 1.25, mixes: true },
 ] as const satisfies readonly Way[];
 export type WayName = (typeof ways)[number]['name'];
 

@@ -8,6 +8,7 @@ import type { Weights } from '../weights.js';
 import { checkPainter, refuseClosed } from './checks.js';
 import { NativePainter } from './native-painter.js';
 import { nativeProgram } from './native-program.js';
+import { proveKernels } from './native-proof.js';
 import { chooseWay, type WayName, ways } from './native-ways.js';
 import { openOnnx } from './onnx.js';
 import { laneCount, threads } from './onnx-session.js';
@@ -17,7 +18,7 @@ import type { EngineProbe } from './probe.js';
 export type NativePrecision = 'cpu' | 'bf16';
 
 const waysFor: Readonly<Record<NativePrecision, readonly WayName[]>> = {
-  cpu: ['AVX2', 'AVX-512'],
+  cpu: ['AVX2', 'AVX-512', 'NEON'],
   bf16: ['AMX'],
 };
 
@@ -88,12 +89,14 @@ export async function openNative(precision: NativePrecision, only?: string): Pro
     throw new Usage(`native/${precision} does not multiply by ${JSON.stringify(only?.slice(0, 80))}.`, {
       hint: `It does by ${known.map(optionOf).join(' or ')}; left out, by the fastest that the processor has.`,
     });
+  await proveKernels();
   const addon = loadAddon();
   return new NativeEngine(`native/${precision}${only ? `:${only}` : ''}`, addon, chooseWay(addon, wanted));
 }
 
 /** How `openNative` would multiply. @throws as it does. */
 export async function probeNative(precision: NativePrecision): Promise<EngineProbe> {
+  await proveKernels();
   const way = ways[chooseWay(loadAddon(), waysFor[precision])]!;
   const model = cpus()[0]?.model.trim() || process.arch;
   const lanes = laneCount() > 1 ? `, ${laneCount()} pictures side by side` : '';

@@ -113,8 +113,13 @@ function drawn(size: Size, level: (i: number) => number): Pixels {
   return { ...size, data: Uint8Array.from({ length: 3 * size.width * size.height }, (_, i) => level(i)) };
 }
 
-it.each(['linux', 'win32'])('lies where %s on x64 looks for it', (platform) => {
-  expect(existsSync(addonPath(platform, 'x64'))).toBe(true);
+it.each([
+  ['linux', 'x64'],
+  ['linux', 'arm64'],
+  ['darwin', 'arm64'],
+  ['win32', 'x64'],
+])('lies where %s on %s looks for it', (platform, arch) => {
+  expect(existsSync(addonPath(platform, arch))).toBe(true);
 });
 
 it.skipIf(!addon)('is compiled for steps and mixes as they are written', () => {
@@ -147,7 +152,7 @@ for (const { name } of ways) {
         }),
         { numRuns: 16 },
       );
-    }, 60_000);
+    }, 300_000);
 
     it('paint large pictures in blocks and bands', async () => {
       const net = transformNet({ base: 4, residuals: 1 });
