@@ -1,4 +1,5 @@
 import type { HardwareEncoder, HardwareKind } from '../../../../src/pipeline/codec/hardware/kinds.js';
+import { liveSettings } from '../../../../src/pipeline/codec/live-settings.js';
 
 /** The compiled trial, which a process of its own can load. */
 export const program = new URL('../../../../dist/pipeline/codec/hardware/trial.js', import.meta.url);
@@ -12,13 +13,7 @@ export const believer = new URL(
 export const disguised: HardwareEncoder = {
   encoder: 'libx264',
   pixels: 'nv12',
-  options: {
-    preset: 'ultrafast',
-    tune: 'zerolatency',
-    profile: 'baseline',
-    'forced-idr': '1',
-    'x264-params': 'repeat-headers=1:annexb=1:scenecut=0',
-  },
+  options: liveSettings.h264.options,
   steerable: true,
 };
 
