@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { Usage } from '../errors.js';
 import { print, tell } from '../log.js';
+import { hardwareChoices } from '../pipeline/codec/hardware/kinds.js';
 import { opponentNames } from './bench/contenders.js';
 import { inALine, machineOf } from './bench/machine.js';
 import { parseBase, parseSeconds, parseSize, several } from './bench/options.js';
@@ -143,6 +144,11 @@ export const bench = (parent: Command, signal: AbortSignal): void => {
     .option('--full', 'all bases and sizes, and longer')
     .option('--model <name>', 'model, for start and transcode', 'fast')
     .option('--style <style>', 'style, for transcode', 'wave')
+    .addOption(
+      new Option('--hardware <name>', 'codecs in hardware, for transcode')
+        .choices(hardwareChoices)
+        .default('off'),
+    )
     .addOption(
       new Option('--markdown', 'print tables for a page, with machine, date and command').conflicts('json'),
     )

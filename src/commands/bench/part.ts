@@ -1,4 +1,5 @@
 import type { Size } from '../../models/pixels.js';
+import type { HardwareChoice } from '../../pipeline/codec/hardware/kinds.js';
 import type { Table } from './table.js';
 
 /** What `livebrush bench` takes. What is left out, each part decides by itself. */
@@ -12,6 +13,7 @@ export interface BenchOptions {
   readonly python?: string;
   readonly model: string;
   readonly style: string;
+  readonly hardware: HardwareChoice;
   readonly full?: boolean;
   readonly json?: boolean;
   readonly markdown?: boolean;

@@ -72,7 +72,8 @@ function tableOf(about: string, runs: readonly Told[]): Table {
 /** A video from end to end, several times; stages overlap, so they do not add up. */
 export const transcode: Part = async ({ options, file, signal, show, note }: Bench) => {
   const { transcodeFile } = await import('../transcode.js');
-  const { size: [size = defaults.size] = [], seconds = defaults.seconds, engine, model, style } = options;
+  const { size: [size = defaults.size] = [], seconds = defaults.seconds } = options;
+  const { engine, model, style, hardware } = options;
   const folder = await mkdtemp(join(tmpdir(), 'livebrush-bench-'));
   try {
     const clip = file ?? join(folder, 'clip.mp4');
@@ -86,16 +87,18 @@ export const transcode: Part = async ({ options, file, signal, show, note }: Ben
       model,
       engine: engine?.[0] ?? 'auto',
       media: 'node-av',
+      hardware,
     } as const;
     const runs: TranscodeResult[] = [];
     const count = options.runs ?? (options.full ? FULL_RUNS : RUNS);
     for (let i = 0; i < count; i++)
       runs.push(await transcodeFile(clip, join(folder, 'painted.mp4'), { ...look, overwrite: true }, signal));
     const told = runs.map(toldOf);
-    const { width, height, frames, engine: used } = runs[0]!;
-    const about = `${inWords({ width, height })}, ${frames} frames, ${file ? 'H264 out' : 'H264 in and out'}`;
+    const { width, height, frames, engine: used, encoder, notes } = runs[0]!;
+    const about = `${inWords({ width, height })}, ${frames} frames, ${file ? 'H264 out' : 'H264 in and out'}, ${encoder}`;
+    for (const line of hardware === 'off' ? [] : notes) note(line);
     show(tableOf(`a file from end to end: ${model} on ${used}, ${about}`, told));
-    return { model, engine: used, width, height, frames, runs: told };
+    return { model, engine: used, encoder, width, height, frames, runs: told };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
