@@ -52,8 +52,8 @@ const targets = {
       : { compiler: 'zig', always: ['cc', '-target', 'aarch64-macos.11.0'] }),
     objects: onArm,
     compile: ['-fPIC'],
-    // Node's functions are found when it loads.
-    link: ['-undefined', 'dynamic_lookup'],
+    // Node's functions are found when it loads; without a name it would tell the folder that it was built in.
+    link: ['-undefined', 'dynamic_lookup', '-install_name', '@rpath/livebrush.node'],
   },
   'win32-x64': {
     compiler: 'x86_64-w64-mingw32-gcc-posix',
