@@ -58,9 +58,12 @@ function expectedFrames(info: MediaInfo, { from = 0, to }: TranscodeOptions): nu
 }
 
 /** What codes in hardware. @throws Usage with another program doing the reading and writing */
-async function openHardware({ hardware, media }: TranscodeOptions): Promise<Hardware | undefined> {
+async function openHardware(
+  { hardware, media }: TranscodeOptions,
+  signal: AbortSignal,
+): Promise<Hardware | undefined> {
   const { hardwareOf } = await import('../pipeline/codec/hardware/hardware.js');
-  const opened = hardwareOf(hardware);
+  const opened = hardwareOf(hardware, { signal });
   if (opened && media !== 'node-av') throw new Usage('--hardware needs --media node-av.');
   return opened;
 }
@@ -138,7 +141,7 @@ export async function transcodeFile(
   signal: AbortSignal,
 ): Promise<TranscodeResult> {
   const { from: fromMs, to: toMs, media, overwrite } = options;
-  const hardware = await openHardware(options);
+  const hardware = await openHardware(options, signal);
   if (toMs !== undefined && toMs <= (fromMs ?? 0))
     throw new Usage('There is nothing between --from and --to.');
   await checkOutput(input, output, overwrite);

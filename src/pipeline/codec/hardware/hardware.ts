@@ -1,3 +1,4 @@
+import { Interrupted } from '../../../errors.js';
 import { log } from '../../../log.js';
 import { tryOut } from '../../../try-out.js';
 import {
@@ -11,6 +12,8 @@ import {
 import type { Trial, Verdict } from './trial.js';
 
 const script = new URL('./trial.js', import.meta.url);
+/** A driver that hangs shall not keep people waiting. */
+const LONGEST_MS = 20_000;
 
 /** What to choose from; tests bring their own. */
 export interface HardwareOptions {
@@ -18,6 +21,8 @@ export interface HardwareOptions {
   readonly kinds?: readonly HardwareKind[];
   /** The compiled trial. */
   readonly program?: URL;
+  /** Ends trials, and whatever waits for them. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -27,6 +32,7 @@ export interface HardwareOptions {
 export class Hardware {
   readonly #kinds: readonly HardwareKind[];
   readonly #program: URL;
+  readonly #signal: AbortSignal | undefined;
   readonly #found = new Map<string, Promise<unknown>>();
   readonly #notes: string[] = [];
 
@@ -34,6 +40,7 @@ export class Hardware {
     const kinds = options.kinds ?? hardwareKinds();
     this.#kinds = choice === 'auto' ? kinds : kinds.filter(({ name }) => name === choice);
     this.#program = options.program ?? script;
+    this.#signal = options.signal;
   }
 
   /** What software has to do, a sentence each, with what was tried and why that was not taken. */
@@ -96,10 +103,12 @@ export class Hardware {
     const code = `const { tryHardware } = await import(${JSON.stringify(this.#program.href)});
       console.log(JSON.stringify(await tryHardware(${JSON.stringify(trial)})));
       process.exit(0);`;
+    const limits = { signal: this.#signal, longestMs: LONGEST_MS };
     try {
-      const { why } = (await tryOut(code, 'The trial')) as Verdict;
+      const { why } = (await tryOut(code, 'The trial', limits)) as Verdict;
       return why;
     } catch (error) {
+      if (error instanceof Interrupted) throw error;
       return error instanceof Error ? error.message : String(error);
     }
   }
@@ -112,5 +121,8 @@ interface Candidate<T> {
 }
 
 /** What a person's choice stands for; undefined: software alone. */
-export const hardwareOf = (choice: HardwareChoice | undefined): Hardware | undefined =>
-  choice === undefined || choice === 'off' ? undefined : new Hardware(choice);
+export const hardwareOf = (
+  choice: HardwareChoice | undefined,
+  options: HardwareOptions = {},
+): Hardware | undefined =>
+  choice === undefined || choice === 'off' ? undefined : new Hardware(choice, options);

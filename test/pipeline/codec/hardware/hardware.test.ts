@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { Interrupted } from '../../../../src/errors.js';
 import { loadAv } from '../../../../src/pipeline/codec/av.js';
 import { PictureEncoder } from '../../../../src/pipeline/codec/encode.js';
 import { Hardware, hardwareOf } from '../../../../src/pipeline/codec/hardware/hardware.js';
@@ -46,6 +47,17 @@ describe('a choice of hardware', () => {
     const hardware = new Hardware('auto', { kinds: [kind('cuda', disguised)], program: crash });
     expect(await hardware.live()).toBeUndefined();
     expect(hardware.notes.join()).toMatch(/its process died/);
+  });
+
+  it('stops trying when it is told to', async () => {
+    const hang = new URL(
+      'data:text/javascript,export const tryHardware = () => new Promise((r) => setTimeout(r, 6e4))',
+    );
+    const stop = new AbortController();
+    const kinds = [kind('cuda', disguised)];
+    const finding = new Hardware('auto', { kinds, program: hang, signal: stop.signal }).live();
+    setTimeout(() => stop.abort(), 300);
+    await expect(finding).rejects.toThrow(Interrupted);
   });
 
   it('is none when it is off', () => {
