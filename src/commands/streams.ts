@@ -159,9 +159,8 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
 /** What codes in hardware, tried for viewers before the first one comes. */
 async function openHardware(choice: HardwareChoice): Promise<Hardware | undefined> {
   const { hardwareOf } = await import('../pipeline/codec/hardware/hardware.js');
-  const hardware = hardwareOf(choice);
+  const hardware = hardwareOf(choice, { onNote: (sentence) => log.warn(sentence) });
   await hardware?.live();
-  for (const note of hardware?.notes ?? []) log.warn(note);
   return hardware;
 }
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { BadInput, Unsupported, Usage } from '../errors.js';
 import { print, tell } from '../log.js';
-import type { Hardware } from '../pipeline/codec/hardware/hardware.js';
+import type { Hardware, HardwareOptions } from '../pipeline/codec/hardware/hardware.js';
 import { type HardwareChoice, hardwareChoices } from '../pipeline/codec/hardware/kinds.js';
 import type { MediaBackend, MediaInfo, MediaSink, MediaSource, VideoCodec } from '../pipeline/media.js';
 import { Meter, type MeterReport } from '../pipeline/meter.js';
@@ -60,10 +60,10 @@ function expectedFrames(info: MediaInfo, { from = 0, to }: TranscodeOptions): nu
 /** What codes in hardware. @throws Usage with another program doing the reading and writing */
 async function openHardware(
   { hardware, media }: TranscodeOptions,
-  signal: AbortSignal,
+  options: HardwareOptions,
 ): Promise<Hardware | undefined> {
   const { hardwareOf } = await import('../pipeline/codec/hardware/hardware.js');
-  const opened = hardwareOf(hardware, { signal });
+  const opened = hardwareOf(hardware, options);
   if (opened && media !== 'node-av') throw new Usage('--hardware needs --media node-av.');
   return opened;
 }
@@ -141,7 +141,8 @@ export async function transcodeFile(
   signal: AbortSignal,
 ): Promise<TranscodeResult> {
   const { from: fromMs, to: toMs, media, overwrite } = options;
-  const hardware = await openHardware(options, signal);
+  const notes: string[] = [];
+  const hardware = await openHardware(options, { signal, onNote: (note) => notes.push(note) });
   if (toMs !== undefined && toMs <= (fromMs ?? 0))
     throw new Usage('There is nothing between --from and --to.');
   await checkOutput(input, output, overwrite);
@@ -180,7 +181,7 @@ export async function transcodeFile(
     ...meter.report(),
     ...{ engine: studio.engine.name, model: studio.model.card.name, styles: studio.used, media },
     ...{ input, output, width, height, codec, encoder: sink.encoder },
-    notes: [...sink.notes, ...(hardware?.notes ?? [])],
+    notes: [...sink.notes, ...notes],
     ...(source.damage === undefined ? {} : { damage: source.damage }),
   };
 }

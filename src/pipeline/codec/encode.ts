@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { AVPixelFormat, FFEncoderCodec } from 'node-av/constants';
 import type { CodecContext, Frame, Packet } from 'node-av/lib';
-import { log } from '../../log.js';
 import type { Size } from '../../models/pixels.js';
 import type { Ratio, VideoCodec } from '../media.js';
 import { type Av, AvFailure, check, isDry } from './av.js';
@@ -122,18 +121,22 @@ export class PictureEncoder implements Disposable {
   }
 
   /**
-   * The same by hardware where `options` name it and it takes this size, else by software.
+   * The same by hardware where `options` name it and it takes this size, else by software, of which `note` is told.
    * @returns undefined when this build lacks the software's encoder.
    * @throws AvFailure when that refuses the settings.
    */
-  static async openAny(av: Av, options: EncoderOptions): Promise<PictureEncoder | undefined> {
+  static async openAny(
+    av: Av,
+    options: EncoderOptions,
+    note: (sentence: string) => void = () => {},
+  ): Promise<PictureEncoder | undefined> {
     if (options.hardware)
       try {
         const encoder = await PictureEncoder.open(av, options);
         if (encoder) return encoder;
       } catch (error) {
         if (!(error instanceof AvFailure)) throw error;
-        log.warn({ err: error }, 'hardware does not encode this size; software does');
+        note(`Hardware does not encode this size, so software does (${error.message}).`);
       }
     return PictureEncoder.open(av, { ...options, hardware: undefined });
   }

@@ -1,7 +1,6 @@
 import type { FFEncoderCodec } from 'node-av/constants';
 import type { CodecContext, Packet, Frame as Picture } from 'node-av/lib';
 import { Unsupported } from '../../errors.js';
-import { log } from '../../log.js';
 import type { Size } from '../../models/pixels.js';
 import type { Frame } from '../frame.js';
 import type { LiveCodec, PicturePacket } from '../live.js';
@@ -214,7 +213,8 @@ export class LiveEncoder implements AsyncDisposable {
 
   /** Encodes by software from now on. */
   #leaveHardware(error: unknown): void {
-    log.warn({ err: error }, 'hardware does not encode this stream; software goes on');
+    const why = error instanceof Error ? error.message : String(error);
+    this.#hardware?.note(`Hardware does not encode this stream, so software does (${why}).`);
     this.#stop();
     this.#hardware = undefined;
   }

@@ -115,7 +115,7 @@ async function openParts(
 ): Promise<Parts> {
   const size = { width: Math.max(2, options.width & ~1), height: Math.max(2, options.height & ~1) };
   const fps = Math.min(240, Math.max(1, Math.round(options.fps ?? 30)));
-  const encoder = await PictureEncoder.openAny(av, {
+  const wanted = {
     ...size,
     codec,
     hardware: codec === 'h264' ? await options.hardware?.live() : undefined,
@@ -125,7 +125,8 @@ async function openParts(
     globalHeader,
     reorder: false,
     bitrate: options.bitrate ?? suited(options),
-  });
+  };
+  const encoder = await PictureEncoder.openAny(av, wanted, options.hardware?.note);
   if (!encoder) throw new Unsupported(`${codec} cannot be encoded here.`);
   held.push(encoder);
   const stream = muxer.addStream();

@@ -55,13 +55,14 @@ interface Opening {
 async function openParts(av: Av, { path, part, container, codec, options, opened }: Opening) {
   const muxer = await Muxer.open(av, part.path, container.format);
   opened.push(muxer);
-  const encoder = await PictureEncoder.openAny(av, {
+  const wanted = {
     ...options,
     codec,
     hardware: await options.hardware?.file(codec),
     globalHeader: muxer.wantsGlobalHeader,
     reorder: container.edits || container.format === 'matroska' || container.format === 'webm',
-  });
+  };
+  const encoder = await PictureEncoder.openAny(av, wanted, options.hardware?.note);
   if (!encoder) throw new Unsupported(`${path}: ${codec} cannot be encoded here.`);
   opened.push(encoder);
   const stream = muxer.addStream();

@@ -1,6 +1,5 @@
 import type { AVCodecID, FFDecoderCodec } from 'node-av/constants';
 import type { Codec, CodecContext, Frame, HardwareDeviceContext } from 'node-av/lib';
-import { log } from '../../../log.js';
 import type { VideoCodec } from '../../media.js';
 import { type Av, AvFailure, check } from '../av.js';
 import type { Hardware } from './hardware.js';
@@ -78,7 +77,7 @@ export async function openDecoder(
       return await openWith(av, decoder, found, open);
     } catch (error) {
       if (!(error instanceof AvFailure)) throw error;
-      log.warn({ err: error }, 'hardware does not decode this; software does');
+      hardware?.note(`Hardware does not decode this ${codec}, so software does (${error.message}).`);
     }
   const software = av.Codec.findDecoder(codecId);
   return software ? openWith(av, software, undefined, open) : undefined;

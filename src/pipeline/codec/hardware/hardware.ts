@@ -23,6 +23,8 @@ export interface HardwareOptions {
   readonly program?: URL;
   /** Ends trials, and whatever waits for them. */
   readonly signal?: AbortSignal;
+  /** Told in a sentence what software has to do, and why. */
+  readonly onNote?: (sentence: string) => void;
 }
 
 /**
@@ -34,18 +36,15 @@ export class Hardware {
   readonly #program: URL;
   readonly #signal: AbortSignal | undefined;
   readonly #found = new Map<string, Promise<unknown>>();
-  readonly #notes: string[] = [];
+  /** Says in a sentence what software has to do although hardware was asked for. */
+  readonly note: (sentence: string) => void;
 
   constructor(choice: Exclude<HardwareChoice, 'off'>, options: HardwareOptions = {}) {
     const kinds = options.kinds ?? hardwareKinds();
     this.#kinds = choice === 'auto' ? kinds : kinds.filter(({ name }) => name === choice);
     this.#program = options.program ?? script;
     this.#signal = options.signal;
-  }
-
-  /** What software has to do, a sentence each, with what was tried and why that was not taken. */
-  get notes(): readonly string[] {
-    return this.#notes;
+    this.note = options.onNote ?? (() => {});
   }
 
   /** An encoder for files of even quality. */
@@ -94,7 +93,7 @@ export class Hardware {
       refusals.push(`${candidate.name}: ${why.replace(`Cannot start ${candidate.name}: `, '')}`);
     }
     const tried = refusals.length > 0 ? ` (${refusals.join('; ')})` : '';
-    this.#notes.push(`No hardware ${what} here, so software does${tried}.`);
+    this.note(`No hardware ${what} here, so software does${tried}.`);
     return undefined;
   }
 

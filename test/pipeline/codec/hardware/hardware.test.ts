@@ -3,7 +3,11 @@ import { Interrupted } from '../../../../src/errors.js';
 import { loadAv } from '../../../../src/pipeline/codec/av.js';
 import { PictureEncoder } from '../../../../src/pipeline/codec/encode.js';
 import { Hardware, hardwareOf } from '../../../../src/pipeline/codec/hardware/hardware.js';
-import { hardwareKinds, hardwareNames } from '../../../../src/pipeline/codec/hardware/kinds.js';
+import {
+  type HardwareKind,
+  hardwareKinds,
+  hardwareNames,
+} from '../../../../src/pipeline/codec/hardware/kinds.js';
 import { LiveDecoder } from '../../../../src/pipeline/codec/live-decode.js';
 import { LiveEncoder } from '../../../../src/pipeline/codec/live-encode.js';
 import { frame } from '../../../../src/pipeline/frame.js';
@@ -15,21 +19,27 @@ import { absent, believer, disguised, hesitant, kind, program } from './doubles.
 
 const SIZE = { width: 320, height: 180 };
 
+/** Hardware of these kinds, and what it says of itself. */
+function hardwareOfKinds(kinds: readonly HardwareKind[], trial = program) {
+  const notes: string[] = [];
+  const hardware = new Hardware('auto', { kinds, program: trial, onNote: (note) => notes.push(note) });
+  return { hardware, notes };
+}
+
 describe('a choice of hardware', () => {
   it('takes the first that proves itself, and tries each once', async () => {
     const kinds = [kind('cuda', absent), kind('qsv', hesitant), kind('vaapi', disguised)];
-    const hardware = new Hardware('auto', { kinds, program });
+    const { hardware, notes } = hardwareOfKinds(kinds);
     const [one, two] = await Promise.all([hardware.live(), hardware.live()]);
     expect(one).toBe(disguised);
     expect(two).toBe(one);
-    expect(hardware.notes).toEqual([]);
+    expect(notes).toEqual([]);
   });
 
   it('says of each why software has to do it', async () => {
-    const kinds = [kind('cuda', absent), kind('qsv', hesitant)];
-    const hardware = new Hardware('auto', { kinds, program });
+    const { hardware, notes } = hardwareOfKinds([kind('cuda', absent), kind('qsv', hesitant)]);
     expect(await hardware.live()).toBeUndefined();
-    expect(hardware.notes.join()).toMatch(
+    expect(notes.join()).toMatch(
       /^No hardware encodes h264 without delay here, so software does \(h264_nowhere: .*; libx264: it keeps pictures back\)\.$/,
     );
   });
@@ -44,9 +54,9 @@ describe('a choice of hardware', () => {
     const crash = new URL(
       'data:text/javascript,export const tryHardware = () => process.kill(process.pid, "SIGSEGV");',
     );
-    const hardware = new Hardware('auto', { kinds: [kind('cuda', disguised)], program: crash });
+    const { hardware, notes } = hardwareOfKinds([kind('cuda', disguised)], crash);
     expect(await hardware.live()).toBeUndefined();
-    expect(hardware.notes.join()).toMatch(/its process died/);
+    expect(notes.join()).toMatch(/its process died/);
   });
 
   it('stops trying when it is told to', async () => {
@@ -93,14 +103,15 @@ describe('live encoding by hardware', () => {
   });
 
   it('goes on by software where hardware does not open', async () => {
-    const hardware = new Hardware('auto', { kinds: [kind('cuda', absent)], program: believer });
+    const { hardware, notes } = hardwareOfKinds([kind('cuda', absent)], believer);
     await using encoder = await LiveEncoder.open('h264', { hardware });
     using one = paint(0);
     expect((await encoder.encode(one))?.key).toBe(true);
+    expect(notes.join()).toMatch(/does not encode this stream, so software does/);
   });
 
   it('goes on by software, with a key picture, where hardware fails in the midst', async () => {
-    const hardware = new Hardware('auto', { kinds: [kind('cuda', disguised)], program: believer });
+    const { hardware, notes } = hardwareOfKinds([kind('cuda', disguised)], believer);
     await using encoder = await LiveEncoder.open('h264', { hardware });
     const av = await loadAv();
     using first = paint(0);
@@ -113,6 +124,7 @@ describe('live encoding by hardware', () => {
     try {
       using second = paint(1);
       expect((await encoder.encode(second))?.key).toBe(true);
+      expect(notes.join()).toMatch(/does not encode this stream.*Cannot encode/);
     } finally {
       av.CodecContext.prototype.sendFrame = send;
     }
@@ -137,26 +149,30 @@ describe('files by hardware', () => {
 
   it('holds what was written, and reads it again', async () => {
     const kinds = [kind('cuda', { ...disguised, options: { preset: 'veryfast' } }, { decoder: 'h264' })];
-    const hardware = new Hardware('auto', { kinds, program });
+    const { hardware, notes } = hardwareOfKinds(kinds);
     const path = `${scratch()}/hardware.mp4`;
     expect(await write(path, hardware)).toBe('libx264');
     await using source = await openMediaSource(path, { hardware });
     const numbers: (number | undefined)[] = [];
     for await (using one of source.frames(new AbortController().signal)) numbers.push(patternNumber(one));
     expect(numbers).toEqual(Array.from({ length: 10 }, (_, i) => i));
-    expect(hardware.notes).toEqual([]);
+    expect(notes).toEqual([]);
   });
 
   it('is written and read by software where hardware refuses', async () => {
     const nowhere = { device: 'nowhere', format: 'vaapi' };
     const kinds = [kind('vaapi', { ...disguised, surfaces: nowhere }, { surfaces: nowhere })];
-    const hardware = new Hardware('auto', { kinds, program: believer });
+    const { hardware, notes } = hardwareOfKinds(kinds, believer);
     const path = `${scratch()}/software.mp4`;
     expect(await write(path, hardware)).toBe('libx264');
     await using source = await openMediaSource(path, { hardware });
     let count = 0;
     for await (using _ of source.frames(new AbortController().signal)) count++;
     expect(count).toBe(10);
+    expect(notes).toEqual([
+      expect.stringMatching(/does not encode this size/),
+      expect.stringMatching(/does not decode this h264/),
+    ]);
   });
 
   it('gives no encoder where the build lacks it', async () => {
