@@ -11,7 +11,7 @@ import { randomWeights } from '../random-weights.js';
 
 const script = new URL('./native-proof.js', import.meta.url);
 
-/** Mean and largest difference, of 255, that kernels may have from ONNX Runtime: roundings alone. */
+/** Mean and largest difference, of 255, that kernels may have from ONNX Runtime, which rounds elsewhere. */
 const MEAN = 0.1;
 const LARGEST = 3;
 

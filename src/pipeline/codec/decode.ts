@@ -76,7 +76,10 @@ export class PictureReader implements Disposable {
     return ['unknown', 'progressive', 'tt', 'bb', 'tb', 'bt'][order ?? 0];
   }
 
-  /** The next picture, or undefined after the last. Damage is counted in `losses`, never thrown. */
+  /**
+   * The next picture, or undefined after the last. Damage is counted in `losses`, never thrown.
+   * @throws AvFailure when the device that decodes is lost.
+   */
   async next(): Promise<Frame | undefined> {
     // A decoder may report several damaged pictures while it empties itself; it may not do so for ever.
     for (let patience = 256; patience > 0; ) {
