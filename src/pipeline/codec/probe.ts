@@ -5,7 +5,7 @@ export interface CodecProbe {
   readonly present: boolean;
   /** Such as `8.1-Jellyfin`. */
   readonly version?: string;
-  /** Encoders that the media sink uses, and hardware ones that are compiled in (whether they run is another matter). */
+  /** Encoders in software that sinks use. */
   readonly encoders: readonly string[];
   readonly missing: readonly string[];
   readonly why?: string;
