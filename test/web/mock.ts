@@ -104,7 +104,8 @@ export class Mock {
   readonly requests: string[] = [];
   readonly #server = createServer((request, response) => this.#answer(request, response));
   readonly #streams = new WeakMap<WebSocket, string>();
-  readonly #sockets = new WebSocketServer({ server: this.#server });
+  readonly #sockets = new WebSocketServer({ server: this.#server, verifyClient: () => !this.#away });
+  #away = false;
   #frame = 1200;
   #outputs: OutputInfo[] = [];
   #tunings: TuningInfo[] = [];
@@ -152,6 +153,16 @@ export class Mock {
   /** Cuts every control socket, or closes it with a code. */
   cut(code?: number): void {
     for (const socket of this.#sockets.clients) code ? socket.close(code) : socket.terminate();
+  }
+
+  /** Cuts every control socket and takes no other until it comes back. */
+  leave(): void {
+    this.#away = true;
+    this.cut();
+  }
+
+  comeBack(): void {
+    this.#away = false;
   }
 
   /** Closes the control sockets of a stream as the server does when it is removed. */

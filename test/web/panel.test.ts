@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { type Browser, chromium as driver, type Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { violations } from './axe.js';
 import { chromium, why } from './chromium.js';
 import { fakePeers, Mock } from './mock.js';
@@ -29,7 +29,7 @@ describe('the built panel', () => {
 });
 
 describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
-  const mock = new Mock();
+  let mock: Mock;
   let browser: Browser;
   let base: string;
   const faults: string[] = [];
@@ -49,17 +49,32 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     return page;
   }
 
+  /** Opens a page and waits for its control socket, which tells the current style: until it is open, keys go nowhere. */
+  async function connect(...at: Parameters<typeof open>): Promise<Page> {
+    const page = await open(...at);
+    await page.locator('.style-card.current').first().waitFor();
+    return page;
+  }
+
   const changes = () => mock.heard.filter(({ type }) => type === 'change');
 
   beforeAll(async () => {
-    base = await mock.open();
     browser = await driver.launch({ executablePath: chromium!, args: ['--no-sandbox', '--disable-gpu'] });
   });
 
-  afterAll(async () => {
-    await browser?.close();
+  // A server of its own for each test: nothing that one has changed or sent is there for the next.
+  beforeEach(async () => {
+    mock = new Mock();
+    base = await mock.open();
+    faults.length = 0;
+  });
+
+  afterEach(async () => {
+    for (const context of browser.contexts()) await context.close();
     await mock.close();
   });
+
+  afterAll(() => browser?.close());
 
   it.each([
     [1440, 'en-US'],
@@ -69,7 +84,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
   ])(
     'at a width of %i in %s: nothing serious for axe, nothing sideways, nothing on the console',
     async (width, locale) => {
-      faults.length = 0;
       const page = await open(width, locale);
       await page.locator('.style-card').nth(19).waitFor({ state: 'attached' });
       await expect
@@ -89,12 +103,11 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
       expect(await violations(page)).toEqual([]);
       await page.keyboard.press('Escape');
       expect(faults).toEqual([]);
-      await page.context().close();
     },
   );
 
   it('switches styles by click and by key, and says on which frame', async () => {
-    const page = await open(1440);
+    const page = await connect(1440);
     await page.locator('[data-style=scream]').click();
     await expect.poll(() => changes().at(-1)).toMatchObject({ style: 'scream', fadeMs: 400 });
     await page.locator('.style-card.current [data-style=scream]').waitFor();
@@ -109,13 +122,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await expect.poll(() => changes().at(-1)).toMatchObject({ style: 'scream' });
     await page.keyboard.press('5');
     await expect.poll(() => changes().at(-1)).toMatchObject({ style: names[4] });
-    await page.context().close();
   });
 
   it('is played with keys: bypass, blackout, strength, compare, record, cheat sheet', async () => {
-    const page = await open(1440);
-    // The current style is told on the control socket: until it is open, keys go nowhere.
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440);
     await page.keyboard.press('Space');
     await expect.poll(() => changes().at(-1)).toMatchObject({ show: 'bypass' });
     await page.keyboard.press('b');
@@ -143,11 +153,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(changes()).toHaveLength(heard);
-    await page.context().close();
   });
 
   it('tunes a style of one’s own, shows how far it is, and says when it is done', async () => {
-    const page = await open(1440);
+    const page = await connect(1440);
     const card = page.locator('.style-card', { hasText: 'My wall' });
     await card.getByRole('button', { name: 'Tune the style My wall' }).click();
     const dialog = page.getByRole('dialog', { name: 'Tune the style My wall' });
@@ -164,11 +173,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     // In its middle: its tools leave room for a click on the style itself.
     await card.locator('.style-main').click();
     await expect.poll(() => changes().at(-1)).toMatchObject({ style: 'mine' });
-    await page.context().close();
   });
 
   it('mixes styles on the pad, by hand and by keys, in few messages', async () => {
-    const page = await open(1440);
+    const page = await connect(1440);
     for (const name of ['wave', 'scream', 'udnie'])
       await page.locator(`[data-style=${name}]`).click({ modifiers: ['Shift'] });
     const puck = page.getByRole('slider', { name: /Mix of the styles/ });
@@ -188,7 +196,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     // Some thirty a second, however fast or slow the hand (and this machine) is.
     const seconds = (performance.now() - began) / 1000;
     expect(changes().length - heard).toBeLessThan(40 * seconds + 10);
-    await page.context().close();
   });
 
   it('publishes to the stream also when it is asked before it knows which', async () => {
@@ -209,7 +216,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.goto(`${base}/?stream=main`);
     await page.getByRole('button', { name: 'Paint my camera' }).first().click();
     await expect.poll(() => asked, { timeout: 10_000 }).toEqual([`${base}/main/whip`]);
-    await context.close();
   });
 
   const drop = (page: Page, ...files: [name: string, type: string][]) =>
@@ -235,8 +241,7 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
   const VIDEO = { name: 'tango.mp4', mimeType: 'video/mp4', buffer: Buffer.alloc(1000) };
 
   it('feeds a stream from an upload, unless its dialog was closed meanwhile', async () => {
-    const page = await open(1440);
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440);
     const fed = () => mock.requests.filter((it) => it === 'PUT /api/streams/main/input').length;
     const before = fed();
     const upload = async () => {
@@ -260,7 +265,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await upload();
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     expect(fed()).toBe(before + 1);
-    await page.context().close();
   });
 
   it('takes a video that is dropped on the open dialog', async () => {
@@ -271,12 +275,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     const dialog = page.getByRole('dialog', { name: 'What to paint' });
     await dialog.getByText('waltz.webm').waitFor();
     expect(await dialog.getByRole('button', { name: 'Paint this video' }).isEnabled()).toBe(true);
-    await page.context().close();
   });
 
   it('keeps what was begun on a page of the deck while another one is shown', async () => {
-    const page = await open(1440);
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440);
     const show = (name: string) => page.getByRole('tab', { name, exact: true }).click();
     await show('Cycle');
     const picks = page.getByRole('list', { name: 'Styles, in the order' }).getByRole('button');
@@ -311,12 +313,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await field.setInputFiles(VIDEO);
     await page.getByText('tango.mp4', { exact: true }).waitFor();
     expect(await page.getByRole('button', { name: 'Paint it' }).isEnabled()).toBe(true);
-    await page.context().close();
   });
 
   it('makes a style of a drawing, says what it cannot read, and which of several files it takes', async () => {
-    const page = await open(1440);
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440);
     const field = page.locator('dialog input[type=file]');
     const svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><path d="M0 0h9v9z"/></svg>';
     const choose = async (text: string) => {
@@ -338,7 +338,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.getByText('One file at a time: a.png is taken.').waitFor();
     await drop(page, ['polka.mkv', '']);
     await page.getByRole('dialog', { name: 'What to paint' }).getByText('polka.mkv').waitFor();
-    await page.context().close();
   });
 
   /** Makes a camera of a canvas. */
@@ -348,8 +347,7 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
   const asked = (request: string) => mock.requests.filter((it) => it === request).length;
 
   it('stops publishing to a stream that was removed', async () => {
-    const page = await open(1440);
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(1440);
     await page.evaluate(fakeCamera);
     const before = asked('POST /main/whip');
     await page.getByRole('button', { name: 'Paint my camera' }).first().click();
@@ -363,51 +361,43 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.getByRole('button', { name: 'Camera is live in main' }).waitFor();
     await page.getByRole('alert').waitFor({ state: 'detached' });
     expect(asked('POST /main/whip')).toBe(before + 2);
-    await page.context().close();
   });
 
   it('publishes with a token for that alone, and starts anew only when asked to once its stream was removed', async () => {
-    faults.length = 0;
     mock.publishOnly = true;
-    try {
-      const page = await open(1440, 'en-US', '/?stream=show#token=publish-token');
-      await page.getByRole('alert').filter({ hasText: 'This token is for publishing alone' }).waitFor();
-      expect(await page.getByRole('dialog').count()).toBe(0);
-      expect(await violations(page)).toEqual([]);
-      await page.evaluate(fakeCamera);
-      const before = asked('POST /show/whip');
-      await page.getByRole('button', { name: 'Paint my camera' }).first().click();
-      await page.getByRole('button', { name: 'Camera is live in show' }).waitFor();
-      const shown = () =>
-        page.locator('video.painted').evaluate((video: HTMLVideoElement) => video.srcObject !== null);
-      await expect.poll(shown).toBe(true);
-      // Longer than a refusal would take to be heard.
-      await page.waitForTimeout(500);
-      mock.remove('show');
-      const again = page.getByRole('alert').getByRole('button', { name: 'Open it anew' });
-      await again.waitFor();
-      await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
-      await page.waitForTimeout(1500);
-      expect(asked('POST /show/whip')).toBe(before + 1);
-      await again.click();
-      await page.getByRole('alert').filter({ hasText: 'This token is for publishing alone' }).waitFor();
-      await page.getByRole('button', { name: 'Paint my camera' }).first().click();
-      await page.getByRole('button', { name: 'Camera is live in show' }).waitFor();
-      expect(asked('POST /show/whip')).toBe(before + 2);
-      expect(mock.requests.filter((it) => it.includes('/show/whep'))).toEqual([]);
-      expect(faults).toEqual([]);
-      await page.keyboard.press('b');
-      await page.getByRole('dialog').getByText('The token in use does not allow that.').waitFor();
-      await page.context().close();
-    } finally {
-      mock.publishOnly = false;
-    }
+    const page = await open(1440, 'en-US', '/?stream=show#token=publish-token');
+    await page.getByRole('alert').filter({ hasText: 'This token is for publishing alone' }).waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    expect(await violations(page)).toEqual([]);
+    await page.evaluate(fakeCamera);
+    const before = asked('POST /show/whip');
+    await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+    await page.getByRole('button', { name: 'Camera is live in show' }).waitFor();
+    const shown = () =>
+      page.locator('video.painted').evaluate((video: HTMLVideoElement) => video.srcObject !== null);
+    await expect.poll(shown).toBe(true);
+    // Longer than a refusal would take to be heard.
+    await page.waitForTimeout(500);
+    mock.remove('show');
+    const again = page.getByRole('alert').getByRole('button', { name: 'Open it anew' });
+    await again.waitFor();
+    await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
+    await page.waitForTimeout(1500);
+    expect(asked('POST /show/whip')).toBe(before + 1);
+    await again.click();
+    await page.getByRole('alert').filter({ hasText: 'This token is for publishing alone' }).waitFor();
+    await page.getByRole('button', { name: 'Paint my camera' }).first().click();
+    await page.getByRole('button', { name: 'Camera is live in show' }).waitFor();
+    expect(asked('POST /show/whip')).toBe(before + 2);
+    expect(mock.requests.filter((it) => it.includes('/show/whep'))).toEqual([]);
+    expect(faults).toEqual([]);
+    await page.keyboard.press('b');
+    await page.getByRole('dialog').getByText('The token in use does not allow that.').waitFor();
   });
 
   it('says which stream it publishes to while it shows another, and hears when that is removed', async () => {
     const name = `demo-${'x'.repeat(59)}`;
-    const page = await open(360, 'en-US', `/?stream=${name}`);
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(360, 'en-US', `/?stream=${name}`);
     await page.evaluate(fakeCamera);
     await page.getByRole('button', { name: 'Paint my camera' }).first().click();
     await page.getByRole('combobox', { name: 'Stream' }).selectOption('main');
@@ -421,12 +411,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     mock.remove(name);
     await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).waitFor();
     expect(await page.getByRole('alert').count()).toBe(0);
-    await page.context().close();
   });
 
   it('begins one recording, however often it is asked before the answer', async () => {
-    const page = await open(1440);
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440);
     const begun = () => mock.requests.filter((it) => it === 'POST /api/streams/main/outputs').length;
     const before = begun();
     await page.route('**/outputs', async (route) => {
@@ -439,7 +427,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     expect(begun()).toBe(before + 1);
     await page.keyboard.press('r');
     await page.getByRole('button', { name: 'Record', exact: true }).first().waitFor();
-    await page.context().close();
   });
 
   it('shows the recording that another page began, and ends it for both', async () => {
@@ -451,35 +438,28 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await two.keyboard.press('r');
     for (const page of [one, two])
       await page.getByRole('button', { name: 'Record', exact: true }).first().waitFor();
-    for (const page of [one, two]) await page.context().close();
   });
 
   it('measures, and counts as published, only the stream that this page publishes', async () => {
-    const page = await open(1440, 'en-US', '/?stream=other');
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(1440, 'en-US', '/?stream=other');
     await page.evaluate(fakeCamera);
     mock.input = 'card';
-    try {
-      await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).click();
-      await page.getByRole('button', { name: 'Camera is live in other' }).waitFor();
-      await page.getByRole('tab', { name: 'Numbers' }).click();
-      const glass = page.getByRole('checkbox', { name: 'Measure glass to glass' });
-      await glass.check();
-      await page.locator('.stage-labels').getByText('glass to glass').waitFor();
-      expect(await page.locator('.invitation').count()).toBe(0);
-      await page.getByRole('combobox', { name: 'Stream' }).selectOption('main');
-      await page.locator('.stage-labels').waitFor();
-      expect(await page.locator('.stage-labels, .figures').getByText('glass to glass').count()).toBe(0);
-      await page.getByText('Publish from this page to measure').waitFor();
-      await page.locator('.invitation').waitFor();
-      await page.getByRole('combobox', { name: 'Stream' }).selectOption('other');
-      await page.locator('.stage-labels').getByText('glass to glass').waitFor();
-      await page.locator('.invitation').waitFor({ state: 'detached' });
-      expect(await glass.isChecked()).toBe(true);
-    } finally {
-      mock.input = 'whip';
-    }
-    await page.context().close();
+    await page.getByRole('toolbar').getByRole('button', { name: 'Paint my camera' }).click();
+    await page.getByRole('button', { name: 'Camera is live in other' }).waitFor();
+    await page.getByRole('tab', { name: 'Numbers' }).click();
+    const glass = page.getByRole('checkbox', { name: 'Measure glass to glass' });
+    await glass.check();
+    await page.locator('.stage-labels').getByText('glass to glass').waitFor();
+    expect(await page.locator('.invitation').count()).toBe(0);
+    await page.getByRole('combobox', { name: 'Stream' }).selectOption('main');
+    await page.locator('.stage-labels').waitFor();
+    expect(await page.locator('.stage-labels, .figures').getByText('glass to glass').count()).toBe(0);
+    await page.getByText('Publish from this page to measure').waitFor();
+    await page.locator('.invitation').waitFor();
+    await page.getByRole('combobox', { name: 'Stream' }).selectOption('other');
+    await page.locator('.stage-labels').getByText('glass to glass').waitFor();
+    await page.locator('.invitation').waitFor({ state: 'detached' });
+    expect(await glass.isChecked()).toBe(true);
   });
 
   it('has the same cues in two tabs of a stream', async () => {
@@ -508,53 +488,40 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
       .getByRole('button', { name: /Remove|Delete/ })
       .click();
     await expect.poll(() => names(two)).toEqual(['opening']);
-    await one.context().close();
   });
 
   it('takes a style that was deleted off the mix pad and out of a cycle that is being chosen', async () => {
-    const page = await open(1440);
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440);
     for (const name of ['mine', 'scream', 'udnie'])
       await page.locator(`[data-style=${name}]`).click({ modifiers: ['Shift'] });
     const rows = page.locator('.mix-row');
     await expect.poll(() => rows.count()).toBe(3);
     await page.getByRole('tab', { name: 'Cycle' }).click();
     await page.getByRole('button', { name: 'All styles' }).click();
-    try {
-      mock.forget('mine');
-      await page.locator('[data-style=mine]').waitFor({ state: 'detached' });
-      await page.getByRole('button', { name: 'Start', exact: true }).click();
-      await expect.poll(() => changes().at(-1)).toHaveProperty('cycle');
-      const { cycle } = changes().at(-1) as { cycle: { styles: string[] } };
-      expect(cycle.styles).not.toContain('mine');
-      expect(cycle.styles.length).toBeGreaterThan(10);
-      await page.getByRole('tab', { name: 'Mix' }).click();
-      await expect.poll(() => rows.count()).toBe(2);
-      await page.getByRole('slider', { name: /Mix of the styles/ }).focus();
-      await page.keyboard.press('ArrowDown');
-      await expect
-        .poll(() => (changes().at(-1) as { style?: { style: string }[] }).style?.map(({ style }) => style))
-        .toEqual(['scream', 'udnie']);
-    } finally {
-      mock.restore();
-    }
-    await page.context().close();
+    mock.forget('mine');
+    await page.locator('[data-style=mine]').waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    await expect.poll(() => changes().at(-1)).toHaveProperty('cycle');
+    const { cycle } = changes().at(-1) as { cycle: { styles: string[] } };
+    expect(cycle.styles).not.toContain('mine');
+    expect(cycle.styles.length).toBeGreaterThan(10);
+    await page.getByRole('tab', { name: 'Mix' }).click();
+    await expect.poll(() => rows.count()).toBe(2);
+    await page.getByRole('slider', { name: /Mix of the styles/ }).focus();
+    await page.keyboard.press('ArrowDown');
+    await expect
+      .poll(() => (changes().at(-1) as { style?: { style: string }[] }).style?.map(({ style }) => style))
+      .toEqual(['scream', 'udnie']);
   });
 
   it('hears of a style that was deleted while it had no connection', async () => {
-    const page = await open(1440);
+    const page = await connect(1440);
     await page.locator('[data-style=mine]').waitFor();
-    await page.context().setOffline(true);
-    mock.cut();
+    mock.leave();
     await page.getByRole('alert').waitFor();
-    try {
-      mock.forget('mine');
-      await page.context().setOffline(false);
-      await page.locator('[data-style=mine]').waitFor({ state: 'detached' });
-    } finally {
-      mock.restore();
-    }
-    await page.context().close();
+    mock.forget('mine');
+    mock.comeBack();
+    await page.locator('[data-style=mine]').waitFor({ state: 'detached' });
   });
 
   const STORED = (style: string, id: string) => ({
@@ -584,61 +551,53 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     const page = await openWithCues('wave', 'mine', 'scream', 'mine');
     const cue = (at: number) => page.locator('.cue').nth(at);
     expect(await page.locator('.cue.lacking').count()).toBe(0);
-    try {
-      mock.forget('mine');
-      await cue(1).getByText('Its style mine was deleted.').waitFor();
-      expect(await page.locator('.cue.lacking').count()).toBe(2);
-      expect(await violations(page)).toEqual([]);
-      const heard = changes().length;
-      await cue(1).getByRole('button', { name: 'Play the cue' }).click();
-      await page.getByText('Not played: cue b').waitFor();
-      expect(await page.locator('.cue').first().getAttribute('aria-current')).toBe('step');
-      expect(changes()).toHaveLength(heard);
-      await page.getByRole('button', { name: 'Next', exact: true }).click();
-      await expect.poll(() => changes().at(-1)).toMatchObject({ style: [{ style: 'scream' }] });
-      await page.getByText('Left out: cue b').waitFor();
-      expect(await cue(2).getAttribute('aria-current')).toBe('step');
-      await page.getByRole('button', { name: 'Next', exact: true }).click();
-      await page.getByText('Not played: cue d').waitFor();
-      expect(await cue(2).getAttribute('aria-current')).toBe('step');
-    } finally {
-      mock.restore();
-    }
+    mock.forget('mine');
+    await cue(1).getByText('Its style mine was deleted.').waitFor();
+    expect(await page.locator('.cue.lacking').count()).toBe(2);
+    expect(await violations(page)).toEqual([]);
+    const heard = changes().length;
+    await cue(1).getByRole('button', { name: 'Play the cue' }).click();
+    await page.getByText('Not played: cue b').waitFor();
+    expect(await page.locator('.cue').first().getAttribute('aria-current')).toBe('step');
+    expect(changes()).toHaveLength(heard);
+    await page.getByRole('button', { name: 'Next', exact: true }).click();
+    await expect.poll(() => changes().at(-1)).toMatchObject({ style: [{ style: 'scream' }] });
+    await page.getByText('Left out: cue b').waitFor();
+    expect(await cue(2).getAttribute('aria-current')).toBe('step');
+    await page.getByRole('button', { name: 'Next', exact: true }).click();
+    await page.getByText('Not played: cue d').waitFor();
+    expect(await cue(2).getAttribute('aria-current')).toBe('step');
+    mock.restore();
     await page.locator('.cue.lacking').first().waitFor({ state: 'detached' });
-    await page.context().close();
   });
 
   it('keeps the header inside a narrow page while a new stream is named', async () => {
-    const page = await open(360);
+    const page = await connect(360);
     await page.locator('.chip.fps').waitFor();
     await page.getByRole('combobox', { name: 'Stream' }).selectOption({ label: 'New stream …' });
     await page.getByRole('textbox', { name: 'Name of the stream' }).waitFor();
     const { x, width } = (await page.locator('.header > :last-child').boundingBox())!;
     expect(x + width).toBeLessThanOrEqual(360);
-    await page.context().close();
   });
 
   it('leaves the marker of the cues where it is when a cue cannot be sent', async () => {
     const page = await openWithCues('wave', 'scream');
-    await page.context().setOffline(true);
-    mock.cut();
+    mock.leave();
     await page.getByRole('alert').filter({ hasText: 'No connection' }).waitFor();
     const heard = changes().length;
     for (let i = 0; i < 2; i++) await page.keyboard.press('n');
     await page.getByText('Not changed: there is no connection.').waitFor();
     expect(await page.locator('.cue').first().getAttribute('aria-current')).toBe('step');
-    await page.context().setOffline(false);
+    mock.comeBack();
     await page.getByRole('alert').waitFor({ state: 'detached' });
     await page.keyboard.press('n');
     await expect.poll(() => changes().at(-1)).toMatchObject({ style: [{ style: 'scream' }] });
     expect(changes()).toHaveLength(heard + 1);
     expect(await page.locator('.cue').nth(1).getAttribute('aria-current')).toBe('step');
-    await page.context().close();
   });
 
   it('paints and tunes with a new style where it was begun, whichever stream is shown when it is ready', async () => {
-    const page = await open(1440, 'en-US', '/?stream=other');
-    await page.locator('.style-card.current').first().waitFor();
+    const page = await connect(1440, 'en-US', '/?stream=other');
     let answer = () => {};
     const held = new Promise<void>((resolve) => {
       answer = resolve;
@@ -668,18 +627,15 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     expect((await look).postDataJSON()).toMatchObject({ style: 'mine', show: 'paint' });
     expect((await tuned).postDataJSON()).toMatchObject({ style: 'mine', stream: 'other' });
     expect(changes()).toHaveLength(heard);
-    await page.context().close();
   });
 
   it('says that the connection is lost, and comes back by itself', async () => {
-    const page = await open(1440);
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(1440);
     const hellos = mock.heard.filter(({ type }) => type === 'stats').length;
     mock.cut();
     await page.getByRole('alert').waitFor();
     await page.getByRole('alert').waitFor({ state: 'detached' });
     await expect.poll(() => mock.heard.filter(({ type }) => type === 'stats').length).toBeGreaterThan(hellos);
-    await page.context().close();
   });
 
   it('shows what went wrong above a dialog', async () => {
@@ -696,7 +652,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     // What is shown later lies above a dialog, whose backdrop dims all else.
     expect(await toast.evaluate((element) => element.parentElement?.matches(':popover-open'))).toBe(true);
     await expect(page.getByRole('dialog').count()).resolves.toBe(1);
-    await page.context().close();
   });
 
   it('says why the input does not come', async () => {
@@ -704,12 +659,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     const page = await open(1440);
     await page.getByRole('status').filter({ hasText: 'Nobody answers at' }).waitFor();
     mock.problem = '';
-    await page.context().close();
   });
 
   it('says that the stream was removed, and opens it anew only when asked to', async () => {
-    const page = await open(1440);
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(1440);
     const hellos = () => mock.heard.filter(({ type }) => type === 'stats').length;
     const before = hellos();
     mock.remove();
@@ -720,7 +673,6 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await again.click();
     await page.getByRole('alert').waitFor({ state: 'detached' });
     await expect.poll(hellos).toBeGreaterThan(before);
-    await page.context().close();
   });
 
   it('shows another stream, and says so, when the address names one that cannot be', async () => {
@@ -729,95 +681,69 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.locator('.chip.fps').waitFor();
     expect(new URL(page.url()).searchParams.get('stream')).toBe('main');
     expect(await page.getByRole('dialog').count()).toBe(0);
-    await page.context().close();
   });
 
   it('asks for no token when the control socket is closed for another reason', async () => {
-    const page = await open(1440);
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(1440);
     mock.cut(1008);
     await page.getByRole('alert').filter({ hasText: 'No connection' }).waitFor();
     expect(await page.getByRole('dialog').count()).toBe(0);
-    await page.context().close();
   });
 
   it('asks for a token where one is needed, takes it from the address once and hides it', async () => {
     mock.token = 'secret-token';
-    try {
-      const page = await open(1440);
-      await page.getByRole('dialog', { name: 'Token' }).waitFor();
-      await page.context().close();
-      const other = await open(1440, 'en-US', '/#token=secret-token');
-      await other.locator('.style-card').first().waitFor();
-      expect(other.url()).not.toContain('secret');
-      await expect.poll(() => mock.heard).toContainEqual({ type: 'auth', token: 'secret-token' });
-      expect(mock.requests.join()).not.toContain('secret');
-      await other.context().close();
-    } finally {
-      mock.token = '';
-    }
+    const page = await open(1440);
+    await page.getByRole('dialog', { name: 'Token' }).waitFor();
+    const other = await open(1440, 'en-US', '/#token=secret-token');
+    await other.locator('.style-card').first().waitFor();
+    expect(other.url()).not.toContain('secret');
+    await expect.poll(() => mock.heard).toContainEqual({ type: 'auth', token: 'secret-token' });
+    expect(mock.requests.join()).not.toContain('secret');
   });
 
   it('asks for a token once: not at each reconnect, and not in place of what is open', async () => {
-    const page = await open(1440);
-    await page.locator('.chip.fps').waitFor();
-    try {
-      await page.keyboard.press('?');
-      const keys = page.getByRole('dialog', { name: 'Keys' });
-      await keys.waitFor();
-      mock.refused = 0;
-      mock.cut();
-      await expect.poll(() => mock.refused, { timeout: 10_000 }).toBeGreaterThan(1);
-      expect(await keys.isVisible()).toBe(true);
-      await page.keyboard.press('Escape');
-      await page.getByRole('dialog', { name: 'Token' }).waitFor();
-      await page.keyboard.press('Escape');
-      const before = mock.refused;
-      await expect.poll(() => mock.refused, { timeout: 10_000 }).toBeGreaterThan(before + 1);
-      expect(await page.getByRole('dialog').count()).toBe(0);
-      await page.getByRole('alert').getByRole('button', { name: 'Enter the token' }).click();
-      await page.getByRole('dialog', { name: 'Token' }).waitFor();
-    } finally {
-      mock.refused = undefined;
-    }
-    await page.context().close();
+    const page = await connect(1440);
+    await page.keyboard.press('?');
+    const keys = page.getByRole('dialog', { name: 'Keys' });
+    await keys.waitFor();
+    mock.refused = 0;
+    mock.cut();
+    await expect.poll(() => mock.refused, { timeout: 10_000 }).toBeGreaterThan(1);
+    expect(await keys.isVisible()).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'Token' }).waitFor();
+    await page.keyboard.press('Escape');
+    const before = mock.refused;
+    await expect.poll(() => mock.refused, { timeout: 10_000 }).toBeGreaterThan(before + 1);
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await page.getByRole('alert').getByRole('button', { name: 'Enter the token' }).click();
+    await page.getByRole('dialog', { name: 'Token' }).waitFor();
   });
 
   it('asks for another token when the one in use does not allow a change', async () => {
     mock.token = 'read-token';
     mock.watchOnly = true;
-    try {
-      const page = await open(1440, 'en-US', '/#token=read-token');
-      const dialog = page.getByRole('dialog', { name: 'Token' });
-      for (let i = 0; i < 2; i++) {
-        await page
-          .locator('.style-card')
-          .nth(i + 1)
-          .click();
-        await dialog.getByText('The token in use does not allow that.').waitFor();
-        await page.keyboard.press('Escape');
-        await dialog.waitFor({ state: 'detached' });
-      }
-      await page.route('**/outputs', (route) => route.fulfill({ status: 403, body: '{}' }));
-      await page.keyboard.press('r');
-      await dialog.waitFor();
-      await page.context().close();
-    } finally {
-      mock.watchOnly = false;
-      mock.token = '';
+    const page = await connect(1440, 'en-US', '/#token=read-token');
+    const dialog = page.getByRole('dialog', { name: 'Token' });
+    for (let i = 0; i < 2; i++) {
+      await page
+        .locator('.style-card')
+        .nth(i + 1)
+        .click();
+      await dialog.getByText('The token in use does not allow that.').waitFor();
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
     }
+    await page.route('**/outputs', (route) => route.fulfill({ status: 403, body: '{}' }));
+    await page.keyboard.press('r');
+    await dialog.waitFor();
   });
 
   it('asks for a token when a change needs one and it has none', async () => {
     mock.watchOnly = true;
-    try {
-      const page = await open(1440);
-      await page.locator('.style-card').nth(1).click();
-      await page.getByRole('dialog', { name: 'Token' }).waitFor();
-      await page.context().close();
-    } finally {
-      mock.watchOnly = false;
-    }
+    const page = await connect(1440);
+    await page.locator('.style-card').nth(1).click();
+    await page.getByRole('dialog', { name: 'Token' }).waitFor();
   });
 
   it.each([
@@ -835,12 +761,10 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await page.waitForTimeout(1500);
     expect(asked).toBe(1);
     expect(await page.getByRole('status').textContent()).toContain(message);
-    await page.context().close();
   });
 
   it('leaves the panel its remembered token when a watch link is opened in the same browser', async () => {
-    const page = await open(1440);
-    await page.locator('.chip.fps').waitFor();
+    const page = await connect(1440);
     await page.evaluate(() => localStorage.setItem('livebrush.token', 'admin-token'));
     const watch = await page.context().newPage();
     await watch.addInitScript(fakePeers);
@@ -855,11 +779,9 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await expect.poll(() => asked.at(-1) && asked.length).toBe(2);
     expect(asked[1]).toBe('Bearer read-token');
     expect(await page.evaluate(() => localStorage.getItem('livebrush.token'))).toBe('admin-token');
-    await page.context().close();
   });
 
   it('shows a stream alone on its watch page, in the look that is asked for', async () => {
-    faults.length = 0;
     const page = await open(1440, 'en-US', '/watch/main?style=udnie&strength=0.5');
     await expect
       .poll(() => page.locator('video').evaluate((video: HTMLVideoElement) => video.videoWidth))
@@ -870,6 +792,5 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     );
     expect(await violations(page)).toEqual([]);
     expect(faults).toEqual([]);
-    await page.context().close();
   });
 });
