@@ -4,11 +4,12 @@ import { Unsupported } from '../../errors.js';
 import { log } from '../../log.js';
 import type { Engine } from '../engine.js';
 import type { Model } from '../model.js';
-import { blank, paddedSize, type Size } from '../pixels.js';
+import { type Pixels, paddedSize, type Size } from '../pixels.js';
 import { randomWeights } from '../random-weights.js';
 import { engineNames, openEngine, probeEngines } from './index.js';
 import { measurementKey, recall, remember } from './measurements.js';
 import type { EngineProbe } from './probe.js';
+import { gapOf, provingPicture } from './proof.js';
 import { leastSide } from './shapes.js';
 
 /** What a measurement opens engines with, and what ends it. */
@@ -25,6 +26,14 @@ const MOST_PIXELS = 320 * 180;
 const FRAMES = 5;
 /** After this long no further frame of an engine is begun. */
 const BUDGET_MS = 2000;
+
+/** Engines whose pictures others are held against, the first that is here: they run on every processor we know. */
+const trusted = ['onnx/cpu', 'tfjs/wasm', 'tfjs/cpu'];
+/**
+ * Mean difference, of 255, that the picture of another may have. With weights of chance bfloat16 has up to 1.8; a
+ * driver that computes wrongly paints something else altogether.
+ */
+const MOST_APART = 8;
 
 const doctor = 'Run: livebrush doctor';
 
@@ -43,19 +52,27 @@ function measuredSize({ transform }: AutoModel, { width, height }: Size): Size {
   return paddedSize(reduced, transform.stride, leastSide(transform));
 }
 
-/** Pictures a second of one engine by its fastest call: what others do on the machine meanwhile only slows it. */
-async function measure(engine: Engine, model: AutoModel, size: Size): Promise<number> {
+/** What was seen of an engine: pictures a second, and what it painted. */
+interface Trial {
+  readonly framesPerSecond: number;
+  readonly painted: Pixels;
+}
+
+/** Tries one engine, by its fastest call: what others do on the machine meanwhile only slows it. */
+async function measure(engine: Engine, model: AutoModel, size: Size): Promise<Trial> {
   await using painter = await engine.painter(model.transform, model.base, size);
   using style = await painter.bind(randomWeights(model.transform, 'style'));
-  const batch = Array.from({ length: engine.lanes }, () => ({ pixels: blank(size), style }));
+  const pixels = () => provingPicture(size);
+  let painted: Pixels | undefined;
   let bestMs = Number.POSITIVE_INFINITY;
   const start = performance.now();
   for (let i = 0; i < FRAMES && (i === 0 || performance.now() - start < BUDGET_MS); i++) {
+    const batch = Array.from({ length: engine.lanes }, () => ({ pixels: pixels(), style }));
     const before = performance.now();
-    await painter.paint(batch);
+    [painted] = await painter.paint(batch);
     bestMs = Math.min(bestMs, performance.now() - before);
   }
-  return (1000 * batch.length) / Math.max(bestMs, 1e-3);
+  return { framesPerSecond: (1000 * engine.lanes) / Math.max(bestMs, 1e-3), painted: painted! };
 }
 
 /** Engines worth measuring: those present, and of those not the ones that only imitate. */
@@ -65,23 +82,34 @@ function candidates(probes: readonly EngineProbe[]): string[] {
   return (quick.length > 0 ? quick : present).map(({ name }) => name);
 }
 
+/** Pictures a second of each engine that can be trusted to paint what it shall. */
 async function measureAll(
   names: readonly string[],
   model: AutoModel,
   size: Size,
   { open = openEngine, signal }: AutoOptions,
 ): Promise<Record<string, number>> {
-  const framesPerSecond: Record<string, number> = {};
+  const trials = new Map<string, Trial>();
   for (const name of names) {
     signal?.throwIfAborted();
     try {
       await using engine = await open(name);
-      framesPerSecond[name] = await measure(engine, model, size);
+      trials.set(name, await measure(engine, model, size));
     } catch (error) {
       log.warn({ engine: name, err: error }, 'an engine failed while it was measured and is left out');
     }
   }
-  return framesPerSecond;
+  const reference = trusted.find((name) => trials.has(name));
+  const right = [...trials].filter(([name, { painted }]) => {
+    const { mean } = reference ? gapOf(trials.get(reference)!.painted, painted) : { mean: 0 };
+    if (mean > MOST_APART)
+      log.warn(
+        { engine: name, reference, mean },
+        'an engine paints other pictures than it shall and is left out',
+      );
+    return mean <= MOST_APART;
+  });
+  return Object.fromEntries(right.map(([name, { framesPerSecond }]) => [name, framesPerSecond]));
 }
 
 /** Finds the fastest engine anew and remembers it. @throws Unsupported */

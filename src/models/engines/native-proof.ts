@@ -7,7 +7,9 @@ import { addonPath, believeAddon, isAddonBelieved } from '../../native.js';
 import { tryOut } from '../../try-out.js';
 import { writeWhole } from '../files.js';
 import { transformNet } from '../nets/transform.js';
+import type { Pixels } from '../pixels.js';
 import { randomWeights } from '../random-weights.js';
+import { type Gap, gapOf, provingPicture } from './proof.js';
 
 const script = new URL('./native-proof.js', import.meta.url);
 
@@ -15,36 +17,22 @@ const script = new URL('./native-proof.js', import.meta.url);
 const MEAN = 0.1;
 const LARGEST = 3;
 
-/** How far the kernels are from ONNX Runtime on one small picture, of 255. */
-export interface Gap {
-  readonly mean: number;
-  readonly largest: number;
-}
-
 /** Paints a small picture by the kernels and by ONNX Runtime. Kernels may crash: call it in a process of its own. */
 export async function paintTwice(): Promise<Gap> {
   believeAddon();
   const [{ openNative }, { openOnnx }] = await Promise.all([import('./native.js'), import('./onnx.js')]);
   const net = transformNet({ base: 8, residuals: 2, generated: 'inner' });
   const size = { width: 92, height: 68 };
-  const data = Uint8Array.from(
-    { length: 3 * size.width * size.height },
-    (_, i) => 128 + 120 * Math.sin(i / 7),
-  );
-  const painted: Uint8Array[] = [];
+  const picture = provingPicture(size);
+  const painted: Pixels[] = [];
   for (const open of [() => openNative('cpu'), () => openOnnx()]) {
     await using engine = await open();
     await using painter = await engine.painter(net, randomWeights(net, 'net'), size);
     using style = await painter.bind(randomWeights(net, 'style'));
-    const [picture] = await painter.paint([{ pixels: { ...size, data }, style }]);
-    painted.push(picture!.data);
+    painted.push(...(await painter.paint([{ pixels: picture, style }])));
   }
-  const [own, other] = painted as [Uint8Array, Uint8Array];
-  const gaps = own.map((value, i) => Math.abs(value - other[i]!));
-  return {
-    mean: gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length,
-    largest: gaps.reduce((one, other) => Math.max(one, other)),
-  };
+  const [own, other] = painted as [Pixels, Pixels];
+  return gapOf(own, other);
 }
 
 /** How kernels prove themselves; tests bring their own. */

@@ -7,8 +7,8 @@ import { type Folding, type Phases, paddedCells } from './phases.js';
 
 const { int, float, text, ints } = attribute;
 
-export /** A tensor in cells that is about to be padded. */
-interface Cells {
+/** A tensor in cells that is about to be padded. */
+export interface Cells {
   readonly name: string;
   /** Channels of the picture. */
   readonly channels: number;

@@ -74,6 +74,28 @@ describe('the fastest engine', () => {
     expect(new Set(opened)).toEqual(new Set(['onnx/cpu', 'tfjs/wasm']));
   });
 
+  it('leaves out an engine that paints other pictures than the trusted ones', async () => {
+    const { options, opened } = machine({ 'onnx/cpu': 30, 'onnx/webgpu': 0, 'tfjs/wasm': 60 });
+    const wrong = async (name: string) => {
+      const engine = await options.open(name);
+      const { painter } = engine;
+      if (name === 'onnx/webgpu')
+        engine.painter = async (...of) => {
+          const real = await painter.apply(engine, of);
+          const { paint } = real;
+          real.paint = async (batch) => {
+            const pictures = await paint.call(real, batch);
+            for (const { data } of pictures) for (const [i, value] of data.entries()) data[i] = 255 - value;
+            return pictures;
+          };
+          return real;
+        };
+      return engine;
+    };
+    expect(await choose({ ...options, open: wrong })).toBe('onnx/cpu');
+    expect(opened).toContain('onnx/webgpu');
+  });
+
   it('leaves out an engine that fails while it is measured', async () => {
     const { options } = machine({ 'onnx/cpu': -1, 'tfjs/wasm': 5 });
     expect(await choose(options)).toBe('tfjs/wasm');
