@@ -8,6 +8,8 @@ export interface Engine extends AsyncDisposable {
   readonly name: string;
   /** Pictures that it paints at the same time, each in a lane of its own; 1 where one takes all that there is. */
   readonly lanes: number;
+  /** Pictures of one style that a call may gain by, where they are small; 1 if left out: two take as long as one twice. */
+  readonly batch?: number;
   /**
    * A TransformNet compiled and warmed for pictures of one size, whose sides must be multiples of `net.stride`.
    * `base` holds the net's own params; each style brings the rest.
@@ -29,6 +31,8 @@ export interface PainterOptions {
 /** A TransformNet ready to paint pictures of one size. */
 export interface Painter extends AsyncDisposable {
   readonly size: Size;
+  /** Pictures of one style that a call may gain by at this size; 1 if left out. */
+  readonly batch?: number;
   /** Puts a style's weights in place, ahead of the first frame that needs them; the switch is then one assignment. */
   bind(style: Weights): Promise<Bound>;
   /** Paints each picture in its own style, in order. Bytes in, bytes out; the inputs may be reused once it resolves. */

@@ -9,6 +9,8 @@ export type { Due } from './asker.js';
 export interface LeasedPainter extends Painter {
   /** Pictures to ask for at a time as things stand: as many as the engine paints side by side, less what others ask. */
   readonly room: number;
+  /** The same where nobody waits for each picture: as many as fill the engine's calls, and the next one meanwhile. */
+  readonly fill: number;
   /** @param due when the pictures are wanted; left out: when others leave room, and within a second if they do not. */
   paint(batch: Parameters<Painter['paint']>[0], due?: Due): Promise<Pixels[]>;
 }
@@ -19,7 +21,7 @@ export interface BatcherOptions {
   readonly schedule?: Schedule;
   /**
    * Pictures in one call at most, 1 to 8; left out: as many as the painter gains by, as measured, or one where the
-   * engine has several lanes.
+   * engine has several lanes that each take one.
    */
   readonly most?: number;
 }
@@ -48,7 +50,7 @@ export class Batcher {
     { schedule = new Schedule(), most }: BatcherOptions = {},
   ) {
     this.schedule = schedule;
-    this.#most = most ?? (schedule.lanes > 1 ? 1 : undefined);
+    this.#most = most;
   }
 
   /**
@@ -69,7 +71,10 @@ export class Batcher {
   }
 
   #open(key: string, size: Size): Entry {
-    const shared = this.open(size).then((painter) => new SharedPainter(painter, this.#most));
+    const shared = this.open(size).then((painter) => {
+      const single = this.schedule.lanes > 1 && (painter.batch ?? 1) === 1;
+      return new SharedPainter(painter, this.#most ?? (single ? 1 : undefined));
+    });
     const entry = { shared, leases: 0 };
     this.#entries.set(key, entry);
     return entry;
@@ -98,6 +103,9 @@ function lease(asker: Asker, schedule: Schedule, release: () => Promise<void>): 
     size: painter.size,
     get room() {
       return schedule.roomFor(asker);
+    },
+    get fill() {
+      return schedule.fillFor(asker);
     },
     bind: (style) => painter.bind(style),
     paint(batch, { deadline, lapses } = { deadline: schedule.now() + PATIENCE }) {

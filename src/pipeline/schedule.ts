@@ -67,6 +67,15 @@ export class Schedule {
     return Math.max(1, this.lanes - waiting - running);
   }
 
+  /** How many pictures one may have open at a time to fill the engine's calls, less those of others in line. */
+  fillFor(asker: Asker): number {
+    const { batch = 1 } = asker.shared.painter;
+    const room = this.roomFor(asker);
+    if (batch === 1) return room;
+    const waiting = this.#waiting.filter((job) => job.asker !== asker).length;
+    return Math.max(room, (this.lanes + 1) * batch - waiting);
+  }
+
   /** Puts a picture in line; what is asked for within the same tick is looked at together. */
   add(job: Job): void {
     const { asker } = job;

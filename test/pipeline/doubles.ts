@@ -62,6 +62,7 @@ export const adding = (value: number): Weights =>
 /** Adds its style's number to every byte, and writes down all that happens to it. */
 export class AddingPainter implements LeasedPainter {
   room = 1;
+  fill = 1;
   binds = 0;
   bounds = 0;
   closed = 0;

@@ -56,7 +56,12 @@ export class Workshop {
   closed = 0;
   readonly batcher: Batcher;
 
-  constructor(options: BatcherOptions = { most: 1 }, lanes = 1) {
+  /** @param batch what a call of its painters may gain by. */
+  constructor(
+    options: BatcherOptions = { most: 1 },
+    lanes = 1,
+    readonly batch?: number,
+  ) {
     this.schedule = new Schedule({ lanes, clock: this.clock });
     this.batcher = this.net(options);
   }
@@ -90,6 +95,7 @@ export class Workshop {
   #painter(size: Size): Painter {
     const painter: Painter = {
       size,
+      batch: this.batch,
       bind: async () => ({ painter, [Symbol.dispose]() {} }) satisfies Bound,
       paint: (batch) => {
         const values = batch.map(({ pixels }) => pixels.data[0]!);

@@ -134,6 +134,32 @@ describe('an engine of several lanes', () => {
   });
 });
 
+describe('an engine that paints several pictures of a call at once', () => {
+  it('is filled by one film: one call is painted while the next one comes together, and calls grow', async () => {
+    const shop = new Workshop({}, 1, 8);
+    const { painter, ask, painted } = await look(shop.batcher);
+    expect([painter.room, painter.fill]).toEqual([1, 16]);
+    let asked = 0;
+    for (let i = 0; i < 200; i++) {
+      while (asked - painted.length < painter.fill) await ask(asked++ % 256);
+      await shop.end(20 * MS);
+    }
+    expect(shop.calls.slice(0, 3).map(({ length }) => length)).toEqual([1, 1, 1]);
+    expect(shop.calls.slice(-40).filter(({ length }) => length === 8).length).toBeGreaterThan(36);
+    await shop.drain(20 * MS);
+  });
+
+  it('is asked for less by one film while others are in line', async () => {
+    const shop = new Workshop({}, 2, 4);
+    const [a, b] = await Promise.all([1, 2].map(() => look(shop.batcher)));
+    expect([a!.painter.fill, b!.painter.fill]).toEqual([12, 12]);
+    for (let i = 0; i < 9; i++) await a!.ask(i);
+    // Two are being painted, seven are in line.
+    expect([a!.painter.fill, b!.painter.fill]).toEqual([12, 5]);
+    await shop.drain(20 * MS);
+  });
+});
+
 describe('shares of an engine', () => {
   /** A flood that always has pictures in line, and a polite stream that asks anew once it was served. */
   async function contend(flooders: number, owner?: object) {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
-import { blank, type Pixels, type Size } from '../../src/models/pixels.js';
+import { blank, type Pixels } from '../../src/models/pixels.js';
 import type { Weights } from '../../src/models/weights.js';
 import { type Frame, frame, framesAlive } from '../../src/pipeline/frame.js';
 import type { Look } from '../../src/pipeline/look.js';
 import { blend } from '../../src/pipeline/stages/blend.js';
 import { type Resample, resize } from '../../src/pipeline/stages/resize.js';
-import { Stylize } from '../../src/pipeline/stages/stylize.js';
+import { Stylize, type StylizeOptions } from '../../src/pipeline/stages/stylize.js';
 import { AddingPainter, adding, grey, tick } from './doubles.js';
 
 const luma = (r: number, g: number, b: number) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
@@ -30,7 +30,7 @@ const nearest: Resample = async (from, to) => {
   return out;
 };
 
-function studio(work?: { sizeFor: () => Size; resample: Resample }, pause?: () => Promise<void>) {
+function studio(options: Partial<Pick<StylizeOptions, 'work' | 'due'>> = {}, pause?: () => Promise<void>) {
   const painters: AddingPainter[] = [];
   const state: { look: Look } = {
     look: { weights: adding(10), strength: 1, keepColor: 0, steady: 0, show: 'paint' },
@@ -43,7 +43,7 @@ function studio(work?: { sizeFor: () => Size; resample: Resample }, pause?: () =
       painters.push(painter);
       return painter;
     },
-    work,
+    ...options,
   });
   const paint = async (pixels: Pixels, timestamp = 0) => {
     using from: Frame = frame(pixels, timestamp);
@@ -187,8 +187,10 @@ describe('stylize', () => {
 
   it('paints at its working size and gives back the size of the frame', async () => {
     const { stage, painters, paint } = studio({
-      sizeFor: () => ({ width: 36, height: 32 }),
-      resample: nearest,
+      work: {
+        sizeFor: () => ({ width: 36, height: 32 }),
+        resample: nearest,
+      },
     });
     const painted = await paint(grey(5, { width: 100, height: 90 }));
     expect(painters[0]!.size).toEqual({ width: 36, height: 32 });
@@ -211,7 +213,17 @@ describe('stylize', () => {
     expect(stage.width).toBe(1);
     await paint(grey(0));
     painters[0]!.room = 4;
-    expect(stage.width).toBe(4);
+    painters[0]!.fill = 16;
+    expect(stage.width).toBe(16);
+    await stage[Symbol.asyncDispose]();
+  });
+
+  it('keeps no more live frames in line than are painted side by side, as each would wait for the others', async () => {
+    const { stage, painters, paint } = studio({ due: () => ({ deadline: 0 }) });
+    await paint(grey(0));
+    painters[0]!.room = 2;
+    painters[0]!.fill = 16;
+    expect(stage.width).toBe(2);
     await stage[Symbol.asyncDispose]();
   });
 

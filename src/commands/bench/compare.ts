@@ -1,6 +1,14 @@
 import type { Size } from '../../models/pixels.js';
 import { flopsOf } from './arithmetic.js';
-import { openEngines, openOpponents, ourRival, type Painting, type Rival, type Task } from './contenders.js';
+import {
+  openEngines,
+  openOpponents,
+  ourRival,
+  type Painting,
+  type Rival,
+  type Task,
+  takesMany,
+} from './contenders.js';
 import { type Entry, type Group, groupOf, tableOf } from './group.js';
 import { type Contender, interleave } from './interleave.js';
 import { type Bench, inWords, type Part } from './part.js';
@@ -108,7 +116,7 @@ export const compare: Part = async (bench) => {
   try {
     for (const engine of await openEngines(options.engine, note)) {
       rivals.push(await ourRival(engine));
-      if (engine.lanes > 1) rivals.push(await ourRival(engine, 1));
+      if (takesMany(engine)) rivals.push(await ourRival(engine, true));
     }
     rivals.push(...(await openOpponents(options.against, { python: options.python, signal, note })));
     for (const base of options.base ?? course.bases)

@@ -1,5 +1,5 @@
 import { Unsupported } from '../../errors.js';
-import type { Engine } from '../../models/engine.js';
+import type { Engine, Painter } from '../../models/engine.js';
 import type { EngineName, EngineProbe } from '../../models/engines/index.js';
 import { type NetSpec, netParams, styleParams } from '../../models/net.js';
 import type { Pixels } from '../../models/pixels.js';
@@ -39,35 +39,51 @@ export interface Rival extends AsyncDisposable {
 
 /** What an engine computes on; of native TensorFlow only a look at it tells. */
 async function deviceOf({ name }: Engine): Promise<Device> {
-  if (name.endsWith('/webgpu')) return 'graphics processor';
+  if (name.includes('/webgpu')) return 'graphics processor';
   if (name !== 'tfjs/tensorflow') return 'processor';
   const { probeEngines } = await import('../../models/engines/index.js');
   const [probe] = await probeEngines([name]);
   return probe?.device?.startsWith('CUDA') ? 'graphics processor' : 'processor';
 }
 
-/** Pictures that each lane of an engine paints in a run: none waits long for the last one of another. */
-export const EACH_LANE = 2;
+/** Calls that each lane of an engine gets in a run: none waits long for the last one of another. */
+const EACH_LANE = 2;
 
-/** One of our engines, at its work: as many pictures side by side as it has lanes, or in `lanes` of them. */
-export async function ourRival(engine: Engine, lanes = engine.lanes): Promise<Rival> {
-  const how = lanes > 1 ? `${lanes} pictures side by side` : 'one picture at a time';
-  const name = engine.lanes > 1 ? `${engine.name}, ${how}` : engine.name;
+/** Whether an engine gains by having more than one picture to paint. */
+export const takesMany = ({ lanes, batch = 1 }: Engine): boolean => lanes > 1 || batch > 1;
+
+/** What an engine is given in a run to be at its best: so many calls at the same time of so many pictures each. */
+export const loadOf = (engine: Engine, { batch = 1 }: Painter): { calls: number; pictures: number } => ({
+  calls: takesMany(engine) ? EACH_LANE * engine.lanes : 1,
+  pictures: batch,
+});
+
+function howOf({ lanes, batch = 1 }: Engine, single: boolean): string {
+  if (single) return 'one picture at a time';
+  const together = batch > 1 ? `up to ${batch} pictures a call` : '';
+  const beside = `${lanes} ${batch > 1 ? 'calls' : 'pictures'} side by side`;
+  return [together, ...(lanes > 1 ? [beside] : [])].filter(Boolean).join(', ');
+}
+
+/** One of our engines, at its work: as many pictures at a time as it gains by, or a `single` one. */
+export async function ourRival(engine: Engine, single = false): Promise<Rival> {
+  const name = takesMany(engine) ? `${engine.name}, ${howOf(engine, single)}` : engine.name;
   return {
     name,
     kind: 'engine',
     device: await deviceOf(engine),
     async open({ styled, weights, pixels }) {
       const of = (names: readonly string[]) => new Map(names.map((name) => [name, weights.get(name)!]));
+      const lanes = single ? 1 : engine.lanes;
       const painter = await engine.painter(styled, of(netParams(styled)), pixels, { lanes });
       const style = await painter.bind(of(styleParams(styled)));
-      const pieces = lanes > 1 ? EACH_LANE * lanes : 1;
-      const batch = Array.from({ length: pieces }, () => ({ pixels, style }));
+      const { calls, pictures } = single ? { calls: 1, pictures: 1 } : loadOf(engine, painter);
+      const batch = Array.from({ length: pictures }, () => ({ pixels, style }));
       return {
         name,
-        pieces,
+        pieces: calls * pictures,
         async run() {
-          await painter.paint(batch);
+          await Promise.all(Array.from({ length: calls }, () => painter.paint(batch)));
           return undefined;
         },
         picture: async () => (await painter.paint([{ pixels, style }]))[0]!.data,

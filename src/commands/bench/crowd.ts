@@ -1,9 +1,9 @@
-import type { Bound, Engine, Painter } from '../../models/engine.js';
+import type { Bound, Engine } from '../../models/engine.js';
 import type { NetSpec } from '../../models/net.js';
 import type { Size } from '../../models/pixels.js';
 import { randomWeights } from '../../models/random-weights.js';
 import type { Weights } from '../../models/weights.js';
-import { Batcher } from '../../pipeline/batcher.js';
+import { Batcher, type LeasedPainter } from '../../pipeline/batcher.js';
 import { Schedule } from '../../pipeline/schedule.js';
 import type { Contender, Outcome } from './interleave.js';
 import { timesAsLong } from './interleave.js';
@@ -15,8 +15,8 @@ import { digits, NONE, percent, type Table } from './table.js';
 const SETTLE = 32;
 
 /**
- * Streams that paint through one batcher, each as fast as it gets its pictures back: one at a time, or as many as there
- * are lanes for where there are fewer streams.
+ * Streams that paint through one batcher, each as fast as it gets its pictures back: one at a time, or as many as fill
+ * the engine where there are fewer streams.
  */
 export interface Crowd {
   readonly name: string;
@@ -31,7 +31,7 @@ export interface Crowd {
 export const styleOf = (net: NetSpec, number: number): Weights => randomWeights(net, 'style', number + 2);
 
 interface Stream {
-  readonly painter: Painter;
+  readonly painter: LeasedPainter;
   readonly bound: readonly Bound[];
   readonly styles: readonly Weights[];
   frame: number;
@@ -69,7 +69,7 @@ export async function openCrowd(
     using fresh = await stream.painter.bind(stream.styles[turn]!);
     await stream.painter.paint([{ pixels, style: fresh }]);
   };
-  const atOnce = Math.max(1, Math.ceil(engine.lanes / crowd.streams));
+  const atOnce = Math.max(1, ...streams.map(({ painter }) => Math.ceil(painter.fill / crowd.streams)));
   const paint = (count: number) =>
     Promise.all(
       streams.map(async (stream) => {

@@ -1,6 +1,6 @@
 import type { Engine } from '../../models/engine.js';
 import type { Size } from '../../models/pixels.js';
-import { EACH_LANE, openEngines } from './contenders.js';
+import { loadOf, openEngines } from './contenders.js';
 import { type Contender, interleave, type Outcome } from './interleave.js';
 import { type Bench, inWords, type Part } from './part.js';
 import { drawing } from './picture.js';
@@ -36,23 +36,22 @@ async function open(engine: Engine, base: number, size: Size) {
   const styler = await engine.styler(meta, randomWeights(meta, 'net'));
   const style = await painter.bind(randomWeights(transform, 'style'));
   const [pixels, picture] = [drawing(size), drawing({ width: 256, height: 256 }, 2)];
-  const pieces = engine.lanes > 1 ? EACH_LANE * engine.lanes : 1;
-  const batch = Array.from({ length: pieces }, () => ({ pixels, style }));
+  const { calls, pictures } = loadOf(engine, painter);
+  const batch = Array.from({ length: pictures }, () => ({ pixels, style }));
+  const atOnce = (times: number, work: () => Promise<unknown>) => () =>
+    Promise.all(Array.from({ length: times }, work));
   const work: Record<(typeof tests)[number], () => Promise<unknown>> = {
-    transform: () => painter.paint(batch),
-    meta: () => styler.weights(picture),
-    both: () =>
-      Promise.all(
-        batch.map(async () => {
-          using fresh = await painter.bind(await styler.weights(picture));
-          await painter.paint([{ pixels, style: fresh }]);
-        }),
-      ),
+    transform: atOnce(calls, () => painter.paint(batch)),
+    meta: atOnce(calls, () => styler.weights(picture)),
+    both: atOnce(calls, async () => {
+      using fresh = await painter.bind(await styler.weights(picture));
+      await painter.paint([{ pixels, style: fresh }]);
+    }),
   };
   const contenders = tests.map(
     (name): Contender => ({
       name,
-      pieces: name === 'meta' ? 1 : batch.length,
+      pieces: name === 'transform' ? calls * pictures : calls,
       run: async () => void (await work[name]()) as undefined,
     }),
   );

@@ -14,6 +14,8 @@ export class Lane {
   constructor(
     readonly thread: Thread,
     readonly painter: number,
+    /** Pictures of one style that a call may gain by there. */
+    readonly batch = 1,
   ) {}
 
   bind(style: Weights): Promise<number> {
@@ -84,6 +86,10 @@ export class AsidePainter implements Painter {
     this.#lanes = [...lanes];
   }
 
+  get batch(): number {
+    return this.#lanes[0]!.batch;
+  }
+
   async bind(style: Weights): Promise<Bound> {
     if (this.#closing) refuseClosed('painter');
     checkWeights(style, this.net, 'style');
@@ -101,6 +107,7 @@ export class AsidePainter implements Painter {
     });
     const [only, ...others] = this.#working;
     if (others.length === 0) return this.#paint(only!, jobs);
+    if (this.batch > 1) return this.#paint(this.#freest, jobs);
     return (await Promise.all(jobs.map((job) => this.#paint(this.#freest, [job])))).flat();
   }
 

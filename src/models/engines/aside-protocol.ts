@@ -28,8 +28,8 @@ export interface Asked {
 
 /** What it answers. */
 export interface Answered {
-  readonly open: { readonly name: string };
-  readonly painter: number;
+  readonly open: { readonly name: string; readonly batch: number | undefined };
+  readonly painter: { readonly id: number; readonly batch: number | undefined };
   readonly styler: number;
   readonly bind: number;
   readonly paint: Pixels[];

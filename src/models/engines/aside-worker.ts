@@ -39,9 +39,12 @@ const methods: { readonly [M in Method]: (args: Asked[M]) => Promise<Answered[M]
   open: async ({ name }) => {
     const opened = await openHere(name);
     keep(opened);
-    return { name: opened.name };
+    return { name: opened.name, batch: opened.batch };
   },
-  painter: async ({ net, base, size, options }) => keep(await engine().painter(net, base, size, options)),
+  painter: async ({ net, base, size, options }) => {
+    const painter = await engine().painter(net, base, size, options);
+    return { id: keep(painter), batch: painter.batch };
+  },
   styler: async ({ net, base }) => keep(await engine().styler(net, base)),
   bind: async ({ painter, style }) => keep(await (things.get(painter) as Painter).bind(style)),
   paint: ({ painter, batch }) =>

@@ -52,6 +52,7 @@ class AsideEngine implements Engine {
   /** @param threads of the lanes, with an engine each, perhaps on its way. */
   constructor(
     readonly name: string,
+    readonly batch: number | undefined,
     threads: readonly Promise<Thread>[],
     readonly start: () => Promise<Thread>,
     readonly onClose: () => void,
@@ -78,7 +79,8 @@ class AsideEngine implements Engine {
     const lanes = Math.max(1, Math.min(most, options.lanes ?? this.lanes) || 1);
     const open = async (place: number) => {
       const thread = await this.#thread(place);
-      return new Lane(thread, await thread.ask('painter', { net, base, size, options: { lanes } }));
+      const { id, batch } = await thread.ask('painter', { net, base, size, options: { lanes } });
+      return new Lane(thread, id, batch);
     };
     const opened = await Promise.allSettled(Array.from({ length: lanes }, (_, place) => open(place)));
     const failed = opened.find((one) => one.status === 'rejected');
@@ -131,7 +133,7 @@ export async function openAside(
   const start = async () => (await begin(name, program)).thread;
   try {
     const { opened } = await beginnings[0]!;
-    return new AsideEngine(opened.name, threads, start, onClose);
+    return new AsideEngine(opened.name, opened.batch, threads, start, onClose);
   } catch (error) {
     await Promise.allSettled(threads.map(async (thread) => end(await thread)));
     throw error;

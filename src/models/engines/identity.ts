@@ -17,29 +17,35 @@ import {
 
 /** How the identity engine misbehaves on demand, so that everything around an engine can be tried out. */
 export interface IdentityOptions {
-  /** Milliseconds that each picture takes. */
+  /** Milliseconds that each picture takes, or so many as `batch` says. */
   readonly delayMs: number;
   /** Share of the calls that fail, 0 to 1: 0.01 fails every hundredth. */
   readonly fail: number;
+  /** Pictures of a call that take as long as one, as on a graphics processor; 1 if left out. */
+  readonly batch?: number;
 }
 
 const MOST_DELAY = 60_000;
+const MOST_BATCH = 64;
 
-/** Reads `delay=66ms,fail=0.01`. @throws Usage */
+/** Reads `delay=66ms,fail=0.01,batch=8`. @throws Usage */
 export function identityOptions(text = ''): IdentityOptions {
   let delayMs = 0;
   let fail = 0;
+  let batch = 1;
   for (const part of text.split(',').filter(Boolean)) {
-    const [, name, number, unit] = /^(delay|fail)=(\d+(?:\.\d+)?)(ms|s)?$/.exec(part) ?? [];
+    const [, name, number, unit] = /^(delay|fail|batch)=(\d+(?:\.\d+)?)(ms|s)?$/.exec(part) ?? [];
     const value = Number(number) * (unit === 's' ? 1000 : 1);
     if (name === 'delay' && value <= MOST_DELAY) delayMs = value;
     else if (name === 'fail' && !unit && value <= 1) fail = value;
+    else if (name === 'batch' && !unit && Number.isInteger(value) && value >= 1 && value <= MOST_BATCH)
+      batch = value;
     else
       throw new Usage(`The identity engine does not know the option ${part}.`, {
-        hint: 'Options are delay=66ms (up to 60s) and fail=0.01 (a share of 1), joined by a comma.',
+        hint: `Options are delay=66ms (up to 60s), fail=0.01 (a share of 1) and batch=8 (up to ${MOST_BATCH}), joined by commas.`,
       });
   }
-  return { delayMs, fail };
+  return { delayMs, fail, batch };
 }
 
 /** Whatever is not identity about an engine: its time and its failures. Fails evenly, not by chance. */
@@ -72,6 +78,10 @@ class IdentityPainter implements Painter {
     readonly temper: Temper,
   ) {}
 
+  get batch(): number {
+    return this.temper.options.batch ?? 1;
+  }
+
   async bind(style: Weights): Promise<Bound> {
     if (this.#closed) refuseClosed('painter');
     checkWeights(style, this.net, 'style');
@@ -86,8 +96,8 @@ class IdentityPainter implements Painter {
       if (style.disposed) refuseBound('disposed');
     }
     const painted: Pixels[] = [];
-    for (const { pixels } of batch) {
-      await this.temper.act();
+    for (const [i, { pixels }] of batch.entries()) {
+      if (i % this.batch === 0) await this.temper.act();
       painted.push({ ...this.size, data: pixels.data.slice() });
     }
     return painted;
@@ -133,6 +143,10 @@ export class IdentityEngine implements Engine {
 
   constructor(options: IdentityOptions = identityOptions()) {
     this.#temper = new Temper(options);
+  }
+
+  get batch(): number {
+    return this.#temper.options.batch ?? 1;
   }
 
   async painter(net: NetSpec, base: Weights, size: Size): Promise<Painter> {

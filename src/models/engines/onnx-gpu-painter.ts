@@ -8,12 +8,9 @@ import { graphOf } from './onnx-graph.js';
 import { inHalves } from './onnx-halves.js';
 import { attribute, elementType, encodeModel, type OnnxGraph } from './onnx-proto.js';
 import type { Feeds, Session } from './onnx-session.js';
-import { groupByStyle, type StyleGroup, zeroStyle } from './painting.js';
+import { gpuBatch, groupByStyle, mostAtOnce, type StyleGroup, zeroStyle } from './painting.js';
 
 const outputs = ['picture'];
-
-/** Pixels of one run at most, unless one picture has more: what runs at the same time has memory of its own. */
-const MOST_PIXELS = 1920 * 1088;
 
 /** Under which name a param is put out, to stay in the processor's memory. */
 const heldName = (name: string) => `${name}/held`;
@@ -112,6 +109,10 @@ export class OnnxGpuPainter implements Painter {
     return this.options.size;
   }
 
+  get batch(): number {
+    return gpuBatch(this.size);
+  }
+
   async bind(style: Weights): Promise<GpuBound> {
     if (this.#closing) refuseClosed('painter');
     checkWeights(style, this.options.net, 'style');
@@ -156,8 +157,7 @@ export class OnnxGpuPainter implements Painter {
   }
 
   async #paintGroup({ style, pictures, places }: StyleGroup<Feeds>, painted: Pixels[]): Promise<void> {
-    const { width, height } = this.size;
-    const most = Math.max(1, Math.floor(MOST_PIXELS / (width * height)));
+    const most = mostAtOnce(this.size);
     const runs = Array.from({ length: Math.ceil(pictures.length / most) }, (_, i) =>
       this.#run(pictures.slice(i * most, (i + 1) * most), style),
     );

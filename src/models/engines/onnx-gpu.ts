@@ -9,6 +9,7 @@ import { isSoftwareGpu } from './gpu.js';
 import { OnnxEngine, probeGraph, tryDevice } from './onnx-engine.js';
 import { OnnxGpuPainter } from './onnx-gpu-painter.js';
 import { loadRuntime, type Runtime, Session } from './onnx-session.js';
+import { GPU_BATCH } from './painting.js';
 import type { EngineProbe } from './probe.js';
 
 const NAME = 'onnx/webgpu';
@@ -17,6 +18,8 @@ const gpuHint =
 
 /** Painters compute in halves (float16) where the graphics processor can; stylers, which run once a style, in floats. */
 class OnnxGpuEngine extends OnnxEngine {
+  readonly batch = GPU_BATCH;
+
   constructor(
     runtime: Runtime,
     readonly halves: boolean,

@@ -4,6 +4,18 @@ import type { Pixels, Size } from '../pixels.js';
 import type { Tensor, Weights } from '../weights.js';
 import { checkPainted } from './checks.js';
 
+/** Pictures of one style that a graphics processor may gain by in one call: a small one does not fill it. */
+export const GPU_BATCH = 8;
+/** Pixels that it paints in one run at most, unless one picture has more: what runs together has memory of its own. */
+const MOST_PIXELS = 1920 * 1088;
+
+/** How many pictures of a size a graphics processor paints in one run at most. */
+export const mostAtOnce = ({ width, height }: Size): number =>
+  Math.max(1, Math.floor(MOST_PIXELS / (width * height)));
+
+/** How many pictures of a size a call to a graphics processor may gain by. */
+export const gpuBatch = (size: Size): number => Math.min(GPU_BATCH, mostAtOnce(size));
+
 /** Pictures of a batch that are painted in the same style, with their places in the batch. */
 export interface StyleGroup<T> {
   readonly style: T;

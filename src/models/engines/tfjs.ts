@@ -12,7 +12,7 @@ import {
   refuseClosed,
   stylePicture,
 } from './checks.js';
-import { groupByStyle, zeroStyle } from './painting.js';
+import { GPU_BATCH, gpuBatch, groupByStyle, zeroStyle } from './painting.js';
 import { on, startBackend, type TfBackend } from './tfjs-backend.js';
 import { allToDevice, forward, type Tensors } from './tfjs-forward.js';
 import { checkRefusals } from './tfjs-refusals.js';
@@ -89,6 +89,7 @@ class TfPainter implements Painter {
     readonly net: NetSpec,
     base: Weights,
     readonly size: Size,
+    readonly batch: number,
     readonly forget: (painter: TfPainter) => void,
   ) {
     this.#base = new Held(base, backend);
@@ -188,7 +189,14 @@ class TfEngine implements Engine {
   readonly #forget = (closed: TfPainter | TfStyler) => void this.#opened.delete(closed);
   #closed = false;
 
-  constructor(readonly backend: TfBackend) {}
+  constructor(
+    readonly backend: TfBackend,
+    readonly onGpu: boolean,
+  ) {}
+
+  get batch(): number {
+    return this.onGpu ? GPU_BATCH : 1;
+  }
 
   get name() {
     return `tfjs/${this.backend}`;
@@ -197,7 +205,8 @@ class TfEngine implements Engine {
   async painter(net: NetSpec, base: Weights, size: Size): Promise<Painter> {
     if (this.#closed) refuseClosed('engine');
     checkPainter(net, base, size);
-    const painter = new TfPainter(this.backend, net, base, size, this.#forget);
+    const batch = this.onGpu ? gpuBatch(size) : 1;
+    const painter = new TfPainter(this.backend, net, base, size, batch, this.#forget);
     this.#opened.add(painter);
     try {
       await painter.warm();
@@ -226,5 +235,6 @@ class TfEngine implements Engine {
 /** @throws Unsupported with the way to get it, when this machine does not have the backend. */
 export async function openTfjs(backend: TfBackend): Promise<Engine> {
   await startBackend(backend);
-  return new TfEngine(backend);
+  const native = on(backend, () => tf.backend() as { readonly isUsingGpuDevice?: boolean });
+  return new TfEngine(backend, backend === 'webgpu' || native.isUsingGpuDevice === true);
 }

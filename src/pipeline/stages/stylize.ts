@@ -119,9 +119,11 @@ export class Stylize implements Stage, AsyncDisposable {
     this.#options = options;
   }
 
-  /** As many frames as the engine paints side by side, less what others ask of it. */
+  /** As many frames as the engine paints side by side, less what others ask of it; of films as many as fill it. */
   get width(): number {
-    return this.#easel?.painter.room ?? 1;
+    if (!this.#easel) return 1;
+    const { room, fill } = this.#easel.painter;
+    return this.#options.due ? room : fill;
   }
 
   /** @throws Late where the frame lapsed before its turn came; whatever the painter throws. */

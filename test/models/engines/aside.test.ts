@@ -63,6 +63,19 @@ describe('an engine in a thread of its own', () => {
     );
   });
 
+  it('tells what a call may gain by, and has a call painted as one, in the lane that has least to do', async () => {
+    const engine = await open('identity:batch=4,fail=0.5', 2);
+    opened.push(engine);
+    const painter = await engine.painter(net, randomWeights(net, 'net'), size);
+    const style = await painter.bind(randomWeights(net, 'style'));
+    expect([engine.batch, painter.batch]).toEqual([4, 4]);
+    const call = () => painter.paint(Array.from({ length: 4 }, () => ({ pixels: blank(size), style })));
+    // Every second piece of work of a lane fails: had the four been painted apart, one of these had failed.
+    const first = await Promise.all([call(), call()]);
+    expect(first.map(({ length }) => length)).toEqual([4, 4]);
+    expect((await identity()).painter.batch).toBe(1);
+  });
+
   describe('whose thread fails', () => {
     // As the real one, but what a styler is asked ends it.
     const fragile = new URL(

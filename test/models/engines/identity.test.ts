@@ -38,6 +38,19 @@ describe('the identity engine', () => {
     expect(performance.now() - start).toBeGreaterThanOrEqual(29);
   });
 
+  it('works on as many pictures of a call at once as it is told to', async () => {
+    const engine = new IdentityEngine(identityOptions('batch=3,fail=0.5'));
+    const painter = await engine.painter(net, seededWeights(net, 'net'), pixels);
+    const style = await painter.bind(seededWeights(net, 'style'));
+    const paint = (pictures: number) =>
+      painter.paint(Array.from({ length: pictures }, () => ({ pixels, style })));
+    expect([engine.batch, painter.batch]).toEqual([3, 3]);
+    // Every second piece of work fails: three pictures are one, four are two.
+    expect(await paint(3)).toEqual([pixels, pixels, pixels]);
+    await expect(paint(1)).rejects.toThrow(LivebrushError);
+    await expect(paint(4)).rejects.toThrow(LivebrushError);
+  });
+
   it('fails the share of pictures it is told to, evenly', async () => {
     const { paint } = await open('fail=0.25');
     const outcomes: boolean[] = [];
@@ -75,8 +88,8 @@ describe('the identity engine', () => {
   });
 
   it('reads delays in milliseconds and seconds', () => {
-    expect(identityOptions('delay=66ms,fail=0.01')).toEqual({ delayMs: 66, fail: 0.01 });
-    expect(identityOptions('delay=1.5s')).toEqual({ delayMs: 1500, fail: 0 });
-    expect(identityOptions('delay=5')).toEqual({ delayMs: 5, fail: 0 });
+    expect(identityOptions('delay=66ms,fail=0.01')).toEqual({ delayMs: 66, fail: 0.01, batch: 1 });
+    expect(identityOptions('delay=1.5s')).toEqual({ delayMs: 1500, fail: 0, batch: 1 });
+    expect(identityOptions('delay=5')).toEqual({ delayMs: 5, fail: 0, batch: 1 });
   });
 });
