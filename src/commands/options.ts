@@ -77,7 +77,7 @@ export function count(text: string): number {
 
 const engineHelp =
   'what runs the networks: auto takes the fastest by a short measurement that is remembered; ' +
-  'native/cpu, native/bf16, onnx/cpu, onnx/webgpu, tfjs/tensorflow, tfjs/webgpu, tfjs/wasm, tfjs/cpu, identity';
+  'native/cpu, native/bf16, onnx/cpu, onnx/webgpu, onnx/cuda, tfjs/tensorflow, tfjs/webgpu, tfjs/wasm, tfjs/cpu, identity';
 
 /** Adds the options of `LookOptions` but for the sizes, whose meaning differs. */
 export function withLook(command: Command): Command {

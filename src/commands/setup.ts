@@ -3,7 +3,9 @@ import { Argument, type Command } from 'commander';
 import { Interrupted, LivebrushError, Unsupported, Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { EngineProbe } from '../models/engines/probe.js';
-import { orAsBefore, ownWay, run, type WheelOptions, wheelWay } from './tensorflow.js';
+import { cudaWay, onnxruntimeFolder } from './cuda.js';
+import { orAsBefore, run, type Way } from './fetching.js';
+import { ownWay, type WheelOptions, wheelWay } from './tensorflow.js';
 
 interface Options extends WheelOptions {
   readonly yes?: boolean;
@@ -31,7 +33,13 @@ async function agreed(signal: AbortSignal): Promise<boolean> {
   }
 }
 
-async function setUpTensorflow(options: Options, signal: AbortSignal): Promise<EngineProbe> {
+/** How something is fetched, and what tells whether it works. */
+interface Plan {
+  readonly way: Way;
+  readonly probe: () => Promise<EngineProbe>;
+}
+
+async function planTensorflow(options: Options): Promise<Plan> {
   const { nativePackages } = await import('../models/engines/tfjs-native.js');
   const { probeTfjs } = await import('../models/engines/tfjs-probe.js');
   if (options.gpu && !options.fromWheel)
@@ -44,18 +52,33 @@ async function setUpTensorflow(options: Options, signal: AbortSignal): Promise<E
       hint: 'Install it with: npm install --ignore-scripts @tensorflow/tfjs-node-gpu@4.22.0',
     });
   const way = options.fromWheel ? wheelWay(target, options) : ownWay(target);
-  const found = await probeTfjs('tensorflow');
+  return { way, probe: () => probeTfjs('tensorflow') };
+}
+
+async function planCuda({ fromWheel, gpu }: Options): Promise<Plan> {
+  if (fromWheel || gpu)
+    throw new Usage(`${fromWheel ? '--from-wheel' : '--gpu'} goes with tensorflow only.`, {
+      hint: 'Leave it out: livebrush setup cuda',
+    });
+  const { probeOnnxGpu } = await import('../models/engines/onnx-gpu.js');
+  return { way: cudaWay(onnxruntimeFolder()), probe: () => probeOnnxGpu('cuda') };
+}
+
+const plans = { tensorflow: planTensorflow, cuda: planCuda };
+
+async function setUp({ way, probe }: Plan, options: Options, signal: AbortSignal): Promise<EngineProbe> {
+  const found = await probe();
   if (found.present && !options.force) {
-    tell('TensorFlow is here already and works; --force fetches it again.');
+    tell(`${way.what} is here already and works; --force fetches it again.`);
     return found;
   }
   for (const line of way.plan) tell(line);
   if (!options.yes && !(await agreed(signal))) throw new LivebrushError('Nothing was fetched.');
-  return orAsBefore(target.folder, async () => {
-    await run(way, target.folder, signal);
-    const probe = await probeTfjs('tensorflow');
-    if (probe.present) return probe;
-    throw new Unsupported(`What was fetched does not work, so it was taken away again: ${probe.why}`, {
+  return orAsBefore(way, async () => {
+    await run(way, signal);
+    const now = await probe();
+    if (now.present) return now;
+    throw new Unsupported(`What was fetched does not work, so it was taken away again: ${now.why}`, {
       hint: way.hint,
     });
   });
@@ -65,17 +88,18 @@ async function setUpTensorflow(options: Options, signal: AbortSignal): Promise<E
 export const setup = (parent: Command, signal: AbortSignal): void => {
   parent
     .command('setup')
-    .summary('fetch what installing leaves out: TensorFlow')
+    .summary('fetch what installing leaves out: TensorFlow, CUDA')
     .description(
-      'Fetches the native TensorFlow library, which makes the engine tfjs/tensorflow, and with it training, many\n' +
-        'times faster. Installing Livebrush never downloads it: it is large and comes from outside the npm registry.\n' +
-        'What will be fetched is said first, and nothing happens without your yes.',
+      'Fetches native libraries that installing Livebrush does not: they are large and come from outside the npm ' +
+        'registry. `tensorflow` makes the engine tfjs/tensorflow, and with it training, many times faster. `cuda` ' +
+        'lets ONNX Runtime paint on NVIDIA graphics processors by CUDA (the engine onnx/cuda, Linux x64). What will ' +
+        'be fetched is said first, and nothing happens without your yes.',
     )
-    .addArgument(new Argument('<what>', 'what to fetch').choices(['tensorflow']))
+    .addArgument(new Argument('<what>', 'what to fetch').choices(Object.keys(plans)))
     .option('-y, --yes', 'go on without asking')
     .option(
       '--from-wheel [version]',
-      'build it with the library of a Python package from PyPI instead (Linux)',
+      'tensorflow: build it with the library of a Python package from PyPI instead (Linux)',
     )
     .option('--gpu', 'with --from-wheel: the Python package with CUDA support')
     .option('--force', 'fetch it again although it works')
@@ -86,10 +110,11 @@ export const setup = (parent: Command, signal: AbortSignal): void => {
 Examples:
   livebrush setup tensorflow
   livebrush setup tensorflow --from-wheel --yes
-  livebrush setup tensorflow --from-wheel 2.16.2 --gpu`,
+  livebrush setup tensorflow --from-wheel 2.16.2 --gpu
+  livebrush setup cuda`,
     )
-    .action(async (_what: string, options: Options) => {
-      const probe = await setUpTensorflow(options, signal);
+    .action(async (what: keyof typeof plans, options: Options) => {
+      const probe = await setUp(await plans[what](options), options, signal);
       if (options.json) print(JSON.stringify(probe));
       else print(`The engine ${probe.name} is ready: ${probe.device}.`);
     });

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { folders } from '../config.js';
 import { NotFound, Unsupported, Usage } from '../errors.js';
 import type { NativePackage } from '../models/engines/tfjs-native.js';
+import type { Way } from './fetching.js';
 
 /** How TensorFlow's native library gets into the npm package that wants it. */
 
@@ -15,19 +15,15 @@ export interface WheelOptions {
   readonly gpu?: boolean;
 }
 
-/** One way to the native library: what a person is told before, and the program that does it. */
-export interface Way {
-  readonly plan: readonly string[];
-  readonly program: string;
-  readonly args: readonly string[];
-  readonly hint: string;
-}
+/** What is fetched, in the package's folder. */
+const parts = ['deps', 'lib'];
 
 const wheelVersion = /^\d{1,3}\.\d{1,3}\.\d{1,3}$/;
 
 /** The install script that the package brings along, as npm would run it. */
 export function ownWay({ name, folder }: NativePackage): Way {
   return {
+    ...{ what: 'TensorFlow', folder, parts },
     plan: [
       `This runs the install script of ${name}, which downloads from Google's public storage`,
       'the C library of TensorFlow 2.9 (some hundred megabytes packed, more than twice that on disk) and the',
@@ -60,6 +56,7 @@ export function wheelWay({ folder }: NativePackage, { fromWheel, gpu }: WheelOpt
   if (!existsSync(script))
     throw new NotFound(`The script ${script} is missing: Livebrush is not installed whole.`);
   return {
+    ...{ what: 'TensorFlow', folder, parts },
     plan: [
       `This downloads a Python package of TensorFlow${fromWheel === true ? '' : ` ${fromWheel}`} from PyPI with pip (200 to 600 MB), takes the`,
       'C library out of it and compiles the addon that binds it to Node. Nothing is installed in Python.',
@@ -79,73 +76,4 @@ export function wheelWay({ folder }: NativePackage, { fromWheel, gpu }: WheelOpt
     ],
     hint: 'It needs Linux with g++, python3 and pip, and a way to PyPI.',
   };
-}
-
-/** The folders with programs of packages, nearest first, as npm puts them on the PATH of install scripts. */
-function binFolders(folder: string): string[] {
-  const bins: string[] = [];
-  for (let at = folder; ; at = dirname(at)) {
-    bins.push(join(at, 'node_modules', '.bin'));
-    if (dirname(at) === at) return bins.filter((bin) => existsSync(bin));
-  }
-}
-
-/** Runs a program in the package's folder, its output on standard error. @throws Unsupported when it fails. */
-export async function run({ program, args, hint }: Way, folder: string, signal: AbortSignal): Promise<void> {
-  const path = [...binFolders(folder), process.env.PATH ?? ''].join(delimiter);
-  const child = spawn(program, args, {
-    cwd: folder,
-    stdio: ['ignore', 2, 2],
-    env: { ...process.env, PATH: path },
-    signal,
-  });
-  const ended = new Promise<string | undefined>((resolve, reject) => {
-    child.on('error', (error) => (signal.aborted ? undefined : reject(error)));
-    child.on('close', (code, killer) =>
-      resolve(code === 0 ? undefined : killer ? `was stopped by ${killer}` : `ended with code ${code}`),
-    );
-  });
-  const why = await ended.catch((cause) => {
-    throw new Unsupported(`The program ${program} could not be started.`, { hint, cause });
-  });
-  signal.throwIfAborted();
-  if (why)
-    throw new Unsupported(
-      `TensorFlow could not be fetched: its installation ${why}; what it said stands above.`,
-      {
-        hint,
-      },
-    );
-}
-
-/**
- * Keeps what was there before aside while `work` runs, and puts it back unless `work` succeeds. What an earlier run
- * that was killed has left aside is what was there before.
- */
-export async function orAsBefore<T>(folder: string, work: () => Promise<T>): Promise<T> {
-  const description = join(folder, 'package.json');
-  const before = readFileSync(description);
-  const parts = ['deps', 'lib'].map((part) => ({
-    part: join(folder, part),
-    aside: join(folder, `${part}.before`),
-  }));
-  const restore = () => {
-    for (const { part, aside } of parts)
-      if (existsSync(aside)) {
-        rmSync(part, { recursive: true, force: true });
-        renameSync(aside, part);
-      }
-  };
-  restore();
-  for (const { part, aside } of parts) if (existsSync(part)) renameSync(part, aside);
-  try {
-    const done = await work();
-    for (const { aside } of parts) rmSync(aside, { recursive: true, force: true });
-    return done;
-  } catch (error) {
-    writeFileSync(description, before);
-    for (const { part } of parts) rmSync(part, { recursive: true, force: true });
-    restore();
-    throw error;
-  }
 }

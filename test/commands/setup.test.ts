@@ -23,6 +23,13 @@ vi.mock('../../src/models/engines/tfjs-native.js', () => ({
 vi.mock('../../src/models/engines/tfjs-probe.js', () => ({
   probeTfjs: async () => (machine.probes.length > 1 ? machine.probes.shift() : machine.probes[0]),
 }));
+vi.mock('../../src/models/engines/onnx-gpu.js', () => ({
+  probeOnnxGpu: async () => (machine.probes.length > 1 ? machine.probes.shift() : machine.probes[0]),
+}));
+vi.mock('../../src/commands/cuda.js', async (original) => ({
+  ...(await original<typeof import('../../src/commands/cuda.js')>()),
+  onnxruntimeFolder: () => machine.folder,
+}));
 const printed: string[] = [];
 const told: string[] = [];
 vi.mock('../../src/log.js', () => ({
@@ -161,5 +168,58 @@ describe('livebrush setup tensorflow', () => {
     await expect(run(['tensorflow', '--yes'])).rejects.toMatchObject({
       hint: expect.stringContaining('npm install'),
     });
+  });
+});
+
+describe('livebrush setup cuda', () => {
+  const cuda: EngineProbe = {
+    name: 'onnx/cuda',
+    present: true,
+    device: 'NVIDIA graphics processor, float16',
+  };
+  const none: EngineProbe = { name: 'onnx/cuda', present: false, why: 'there is no graphics processor' };
+  const binaries = 'bin/napi-v6/linux/x64';
+  const library = `${binaries}/libonnxruntime_providers_cuda.so`;
+
+  beforeEach(() => {
+    machine.folder = mkdtempSync(join(tmpdir(), 'livebrush-setup-'));
+    machine.probes = [none, cuda];
+    mkdirSync(join(machine.folder, 'script'));
+    mkdirSync(join(machine.folder, binaries), { recursive: true });
+    writeFileSync(join(machine.folder, binaries, 'onnxruntime_binding.node'), 'addon');
+    writeFileSync(join(machine.folder, 'package.json'), '{}');
+    told.length = 0;
+    printed.length = 0;
+  });
+  afterEach(() => rmSync(machine.folder, { recursive: true, force: true }));
+
+  const installs = (text: string, after = '') =>
+    writeFileSync(
+      join(machine.folder, 'script', 'install.js'),
+      `require('fs').writeFileSync(${JSON.stringify(library)}, ${text}); ${after}`,
+    );
+
+  it('says what it needs, and runs ONNX Runtime’s own install script for CUDA 12', async () => {
+    installs('process.env.ONNXRUNTIME_NODE_INSTALL');
+    await run(['cuda', '--yes']);
+    expect(told.join(' ')).toMatch(/nuget\.org.*NVIDIA.*cuDNN/);
+    expect(read(library)).toBe('cuda12');
+    expect(printed.join()).toContain('onnx/cuda is ready: NVIDIA');
+  });
+
+  it('takes away what does not work or was fetched in part, and nothing else', async () => {
+    machine.probes = [none];
+    for (const after of ['', 'process.exit(3)']) {
+      installs('"half"', after);
+      await expect(run(['cuda', '--yes'])).rejects.toThrow(
+        after ? 'ended with code 3' : 'taken away again: there is no graphics processor',
+      );
+      expect(readdirSync(join(machine.folder, binaries))).toEqual(['onnxruntime_binding.node']);
+    }
+  });
+
+  it('refuses what belongs to TensorFlow', async () => {
+    await expect(run(['cuda', '--gpu'])).rejects.toThrow('--gpu goes with tensorflow only.');
+    await expect(run(['cuda', '--from-wheel'])).rejects.toThrow('--from-wheel goes with tensorflow only.');
   });
 });

@@ -39,7 +39,7 @@ export interface Rival extends AsyncDisposable {
 
 /** What an engine computes on; of native TensorFlow only a look at it tells. */
 async function deviceOf({ name }: Engine): Promise<Device> {
-  if (name.includes('/webgpu')) return 'graphics processor';
+  if (/\/(webgpu|cuda)/.test(name)) return 'graphics processor';
   if (name !== 'tfjs/tensorflow') return 'processor';
   const { probeEngines } = await import('../../models/engines/index.js');
   const [probe] = await probeEngines([name]);

@@ -1,4 +1,6 @@
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 
 /** Vulkan drivers that imitate a graphics processor on the processor. */
 const softwareDriver = /swiftshader|lvp|lavapipe|llvmpipe/i;
@@ -21,4 +23,17 @@ export function isSoftwareGpu(environment: NodeJS.ProcessEnv = process.env): boo
   const driver = environment.VK_DRIVER_FILES ?? environment.VK_ICD_FILENAMES;
   if (driver) return softwareDriver.test(driver);
   return process.platform === 'linux' && !hasLinuxGpu();
+}
+
+const require = createRequire(import.meta.url);
+const cudaLibrary = 'libonnxruntime_providers_cuda.so';
+
+/** Whether ONNX Runtime's libraries for CUDA lie beside it: its own installation script fetches them. */
+export function hasCudaLibraries(): boolean {
+  try {
+    const folder = join(dirname(require.resolve('onnxruntime-node/package.json')), 'bin');
+    return readdirSync(folder, { recursive: true }).some((path) => String(path).endsWith(cudaLibrary));
+  } catch {
+    return false;
+  }
 }

@@ -49,8 +49,16 @@ const engines = {
     blocks: true,
     alone: true,
     takesOptions: true,
-    open: async (options) => (await import('./onnx-gpu.js')).openOnnxGpu(options),
-    probe: async () => (await import('./onnx-gpu.js')).probeOnnxGpu(),
+    open: async (options) => (await import('./onnx-gpu.js')).openOnnxGpu('webgpu', options),
+    probe: async () => (await import('./onnx-gpu.js')).probeOnnxGpu('webgpu'),
+  },
+  'onnx/cuda': {
+    blocks: true,
+    // One call's pictures come and go while another's are painted.
+    lanes: async () => 2,
+    takesOptions: true,
+    open: async (options) => (await import('./onnx-gpu.js')).openOnnxGpu('cuda', options),
+    probe: async () => (await import('./onnx-gpu.js')).probeOnnxGpu('cuda'),
   },
   'tfjs/tensorflow': tfjs('tensorflow'),
   'tfjs/webgpu': tfjs('webgpu'),
@@ -102,7 +110,7 @@ export async function openHere(name: string): Promise<Engine> {
 
 /**
  * Opens an engine by name; `identity` (or `fake`) may carry options after a colon, a native one a way to multiply
- * (`native/cpu:avx2`), and `onnx/webgpu` the width of numbers (`onnx/webgpu:float`). One whose runtime blocks its
+ * (`native/cpu:avx2`), and those on graphics processors the width of numbers (`onnx/webgpu:float`). One whose runtime blocks its
  * thread gets a thread of its own, or several: `lanes` of them, or as many as are best.
  * @throws Usage when there is no engine of that name, Unsupported when this machine lacks what it needs, or when it is
  * open and may not be twice.

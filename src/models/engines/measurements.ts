@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { log } from '../../log.js';
 import { addonPath } from '../../native.js';
 import { readWhole, writeWhole } from '../files.js';
-import { isSoftwareGpu } from './gpu.js';
+import { hasCudaLibraries, isSoftwareGpu } from './gpu.js';
 import { nativePackages } from './tfjs-native.js';
 
 /** What engines were once measured at, so that `--engine auto` measures a machine only once a week. */
@@ -59,6 +59,7 @@ function machine(): unknown {
     tensorflow: nativePackages().map(({ name, addon }) => [name, addon !== undefined]),
     kernels: kernels(),
     softwareGpu: isSoftwareGpu(),
+    cuda: hasCudaLibraries(),
     driver: process.env.VK_DRIVER_FILES ?? process.env.VK_ICD_FILENAMES,
   };
 }

@@ -38,7 +38,7 @@ function uploading(net: NetSpec, halves: boolean): OnnxGraph {
   };
 }
 
-/** A style's weights in the graphics processor's memory. */
+/** A style's weights, in the graphics processor's memory where they can stay there. */
 class GpuBound implements Bound {
   constructor(
     readonly painter: OnnxGpuPainter,
@@ -59,6 +59,8 @@ export interface OnnxGpuPainterOptions {
   readonly size: Size;
   /** Whether numbers are halves (float16), which the processor must be able to compute with. */
   readonly halves: boolean;
+  /** Whether a style's weights stay in the processor's memory; else they go along with every call. */
+  readonly holds: boolean;
   /** Compiles a graph; `holds`: what it puts out stays in the processor's memory. */
   readonly open: (graph: Uint8Array, holds: boolean) => Promise<Session>;
   readonly onClose?: (painter: OnnxGpuPainter) => void;
@@ -66,7 +68,7 @@ export interface OnnxGpuPainterOptions {
 
 /**
  * Paints on a graphics processor. Starting a run costs more there than a small picture does, so pictures of one style
- * go in one run, and the weights of a style are in the processor's memory from the moment it is bound.
+ * go in one run, and where they can the weights of a style are in its memory from the moment it is bound.
  */
 export class OnnxGpuPainter implements Painter {
   readonly #bounds = new Set<GpuBound>();
@@ -77,23 +79,23 @@ export class OnnxGpuPainter implements Painter {
   private constructor(
     readonly options: OnnxGpuPainterOptions,
     readonly session: Session,
-    /** Brings weights into the processor's memory; nets without style params have none. */
+    /** Brings weights into the processor's memory, where they can stay there and nets have style params. */
     readonly uploader: Session | undefined,
   ) {}
 
   /** Compiles the graph and paints one picture, so that the first frame finds shaders and buffers in place. */
   static async open(options: OnnxGpuPainterOptions): Promise<OnnxGpuPainter> {
-    const { net, base, size, halves, open } = options;
+    const { net, base, size, halves, holds, open } = options;
     const graph = graphOf(net, { outputs, constants: base, size, batches: true });
     const told = halves ? inHalves(graph, { pictures: net.inputs, norms: true, inputs: true }) : graph;
     const session = await open(encodeModel(told), false);
-    const uploads = styleParams(net).length > 0;
-    const uploader = uploads
-      ? await open(encodeModel(uploading(net, halves)), true).catch(async (error) => {
-          await session.close();
-          throw error;
-        })
-      : undefined;
+    const uploader =
+      holds && styleParams(net).length > 0
+        ? await open(encodeModel(uploading(net, halves)), true).catch(async (error) => {
+            await session.close();
+            throw error;
+          })
+        : undefined;
     const painter = new OnnxGpuPainter(options, session, uploader);
     try {
       using style = await painter.bind(zeroStyle(net));
@@ -127,10 +129,15 @@ export class OnnxGpuPainter implements Painter {
   }
 
   async #upload(style: Weights): Promise<Feeds> {
-    if (!this.uploader) return {};
+    const { halves, holds } = this.options;
     const given = [...style].map(
-      ([name, { data, shape }]) => [name, this.session.floats(data.slice(), shape)] as const,
+      ([name, { data, shape }]) =>
+        [
+          name,
+          halves && !holds ? this.session.halves(data, shape) : this.session.floats(data.slice(), shape),
+        ] as const,
     );
+    if (!this.uploader) return Object.fromEntries(given);
     const held = await this.uploader.run(Object.fromEntries(given));
     return Object.fromEntries([...style.keys()].map((name) => [name, held[heldName(name)] as OrtTensor]));
   }

@@ -2,12 +2,13 @@ import { availableParallelism } from 'node:os';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { Unsupported } from '../../errors.js';
 import { Turns } from '../../turns.js';
+import { floatToHalf } from '../half.js';
 import type { Pixels } from '../pixels.js';
 import { refuseClosed } from './checks.js';
 import { silenceTelemetry } from './telemetry.js';
 
-/** What ONNX Runtime computes on: the processor, or a graphics processor through WebGPU (Dawn). */
-export type OnnxDevice = 'cpu' | 'webgpu';
+/** What ONNX Runtime computes on: the processor, or a graphics processor through WebGPU (Dawn) or CUDA. */
+export type OnnxDevice = 'cpu' | 'webgpu' | 'cuda';
 export type Runtime = typeof import('onnxruntime-node');
 export type Feeds = Record<string, OrtTensor>;
 
@@ -46,8 +47,12 @@ export async function loadRuntime(device: OnnxDevice): Promise<Runtime> {
   } catch (cause) {
     throw new Unsupported('ONNX Runtime does not load on this machine.', { hint: installHint, cause });
   }
+  // What fails is thrown as well, and need not stand on standard error first.
+  runtime.env.logLevel = 'fatal';
   if (!runtime.listSupportedBackends().some(({ name }) => name === device))
-    throw new Unsupported(`The installed ONNX Runtime has no ${device} device.`, { hint: installHint });
+    throw new Unsupported(`The installed ONNX Runtime has no ${device} device.`, {
+      hint: device === 'cuda' ? 'It knows CUDA on Linux x64 alone.' : installHint,
+    });
   return runtime;
 }
 
@@ -141,6 +146,11 @@ export class Session implements AsyncDisposable {
       Float32Array.from(data, (byte) => byte / 255),
       [1, 3, height, width],
     );
+  }
+
+  /** Numbers as halves (float16). */
+  halves(data: Float32Array, shape: readonly number[]): OrtTensor {
+    return new this.runtime.Tensor('float16', Uint16Array.from(data, floatToHalf), shape);
   }
 
   floats(data: Float32Array, shape: readonly number[]): OrtTensor {

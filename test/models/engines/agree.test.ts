@@ -13,6 +13,7 @@ const others = [
   'native/cpu',
   'native/bf16',
   'onnx/webgpu',
+  'onnx/cuda',
   'tfjs/tensorflow',
   'tfjs/webgpu',
   'tfjs/wasm',
@@ -25,6 +26,7 @@ const tolerances: Readonly<Record<string, typeof near>> = {
   'native/bf16': { most: 12, mean: 1.5 },
   // Halves, where the graphics processor computes with them.
   'onnx/webgpu': { most: 6, mean: 0.8 },
+  'onnx/cuda': { most: 6, mean: 0.8 },
 };
 
 /** An imitated graphics processor takes its time. */

@@ -5,12 +5,15 @@ import { describeEngine } from '../../suites/engine.js';
 import { findVulkan } from '../../suites/vulkan.js';
 
 const skip = findVulkan();
-const probe = skip ? undefined : await probeOnnxGpu();
+const probe = skip ? undefined : await probeOnnxGpu('webgpu');
 const noHalves =
   !probe?.device?.includes('float16') && 'this graphics processor does not compute with halves';
 
-describeEngine('onnx/webgpu:float', () => openOnnxGpu('float'), { skip, slow: true });
-describeEngine('onnx/webgpu:half', () => openOnnxGpu('half'), { skip: skip || noHalves, slow: true });
+describeEngine('onnx/webgpu:float', () => openOnnxGpu('webgpu', 'float'), { skip, slow: true });
+describeEngine('onnx/webgpu:half', () => openOnnxGpu('webgpu', 'half'), {
+  skip: skip || noHalves,
+  slow: true,
+});
 
 it.skipIf(skip)(
   `tells an imitated graphics processor from a real one${skip ? ` (${skip})` : ''}`,
@@ -21,13 +24,13 @@ it.skipIf(skip)(
 );
 
 it.skipIf(skip)('computes with floats where the graphics processor has no halves', async () => {
-  await using engine = await openOnnxGpu();
+  await using engine = await openOnnxGpu('webgpu');
   expect(engine.name).toBe('onnx/webgpu');
-  if (noHalves) await expect(openOnnxGpu('half')).rejects.toThrow('does not compute with halves');
+  if (noHalves) await expect(openOnnxGpu('webgpu', 'half')).rejects.toThrow('does not compute with halves');
 });
 
 it('refuses a width that it does not know', async () => {
-  await expect(openOnnxGpu('double')).rejects.toThrow(Usage);
+  await expect(openOnnxGpu('webgpu', 'double')).rejects.toThrow(Usage);
 });
 
 const compiled = new URL('../../../dist/models/engines/index.js', import.meta.url);
