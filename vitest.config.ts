@@ -6,6 +6,8 @@ const browser = ['test/e2e/*.test.ts', 'test/web/panel.test.ts'];
 const common = {
   pool: 'forks' as const,
   hookTimeout: 120_000,
+  // What is waited for comes at once, or far later where the machine is busy: only what never comes shall fail.
+  expect: { poll: { timeout: 30_000 } },
   env: { ORT_DISABLE_TELEMETRY: '1' },
 };
 
@@ -20,7 +22,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: browser,
           maxWorkers: 2,
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           sequence: { groupOrder: 0 },
         },
       },
