@@ -155,10 +155,10 @@ export class Mock {
     for (const socket of this.#sockets.clients) code ? socket.close(code) : socket.terminate();
   }
 
-  /** Cuts every control socket and takes no other until it comes back. */
-  leave(): void {
+  /** Cuts every control socket, or closes it with a code, and takes no other until it comes back. */
+  leave(code?: number): void {
     this.#away = true;
-    this.cut();
+    this.cut(code);
   }
 
   comeBack(): void {
