@@ -131,7 +131,7 @@ export function doubles({
   place = '',
 }: Doubles = {}) {
   const settings = schema.parse(given);
-  const uploads = new Uploads(join(place, 'uploads'), { maxBytes: 1e6, totalBytes: 3e6, stallMs: 1000 });
+  const uploads = new Uploads(join(place, 'uploads'), { maxBytes: 1e6, totalBytes: 3e6, stallMs: 30_000 });
   const media = new MediaFiles(settings.media.folder, uploads);
   const { admin, publish, read } = tokens;
   const known = { admin: [admin], publish: [publish], read: [read], anonymous: settings.tokens.anonymous };

@@ -300,7 +300,7 @@ describe('WHIP and WHEP', () => {
 
   it('are open to pages elsewhere that have a token: preflights and answers, refusals too', async () => {
     const sessions = new FakeSessions() as never;
-    const peers = new Peers({ udpPorts: [44_900, 44_990] });
+    const peers = new Peers({ udpPorts: [23_900, 23_990] });
     const wishes = { sessions, peers, authorise: () => {} };
     const over = { whip: whipRoutes(wishes), whep: whepRoutes(wishes) };
     const { ask } = asked({ over, closed: true, settings: { limits: { signallingPerSecond: 2 } } });

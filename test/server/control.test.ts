@@ -119,6 +119,7 @@ describe('the control socket', () => {
     // With a frame there is no card, whose frames would be the next ones too.
     source.show(100);
     using _seat = await session.watch('h264', new FakeViewer());
+    await until(() => session.stats().frames.painted === 1, 'its painting');
     one.say({ type: 'change', id: 'c1', style: 'p40', strength: 0.5 });
     await until(() => one.of('accepted').length === 1, 'the acceptance');
     const time = source.show(100);

@@ -63,11 +63,15 @@ export class FakeSource implements LiveSource {
   }
 }
 
-/** The card, without its text: pictures of value 1, every 20 ms. */
+/** The card, without its text: pictures of one value, every 20 ms. */
 export class FakeCard extends FakeSource {
+  constructor(readonly value = 1) {
+    super();
+  }
+
   override async *frames(signal: AbortSignal): AsyncGenerator<Frame, void> {
     while (!signal.aborted) {
-      yield frame(grey(1, size), liveNow());
+      yield frame(grey(this.value, size), liveNow());
       await sleep(20, undefined, { signal }).catch(() => undefined);
     }
   }
@@ -128,9 +132,9 @@ export function parts(over: Partial<SessionParts> = {}, pause: () => Promise<voi
   return { parts: made, painters, ready: () => palette.ready(made.opening.mix.keys()) };
 }
 
-/** Waits until something holds. @throws when it does not within some seconds. */
+/** Waits until something holds. @throws when it does not within a time that is long also for a busy machine. */
 export async function until(what: () => unknown, why = 'what was waited for'): Promise<void> {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + 50_000;
   while (!(await what())) {
     if (performance.now() > end) throw new Error(`${why} did not happen`);
     await sleep(5);

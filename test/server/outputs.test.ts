@@ -151,7 +151,8 @@ describe('recording', () => {
     const session = await fed(sessions);
     const adding = session.addOutput(record);
     const { id } = await adding;
-    await rm(join(folder, 'recordings'), { recursive: true });
+    // Files may come while it goes.
+    await rm(join(folder, 'recordings'), { recursive: true, maxRetries: 20 });
     await until(() => session.info().outputs[0]?.state === 'failed', 'a failure');
     const { problem } = session.info().outputs[0]!;
     expect(problem).toContain(`${id}.mkv cannot be written: `);

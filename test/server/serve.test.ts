@@ -6,6 +6,7 @@ import { CannotWrite } from '../../src/errors.js';
 import type { OpenControl } from '../../src/server/parts.js';
 import { type Served, serve } from '../../src/server/serve.js';
 import { asked, type Doubles, doubles, folder, tokens } from './app-doubles.js';
+import { until } from './doubles.js';
 
 const open: Served[] = [];
 afterEach(async () => {
@@ -117,7 +118,7 @@ describe('a listener', () => {
   });
 
   it('lets an upload take its time while something comes', async () => {
-    const { served } = await start({}, { headersMs: 200, bodyMs: 200, idleMs: 1000 });
+    const { served } = await start({}, { headersMs: 20_000, bodyMs: 200, idleMs: 20_000 });
     const body = new ReadableStream<Uint8Array>({
       async start(control) {
         control.enqueue(new TextEncoder().encode('....ftypisom'));
@@ -174,8 +175,8 @@ describe('control sockets', () => {
     expect((await parts.metrics.text()).body).toContain('livebrush_sessions{kind="sockets"} 2');
     one.close();
     await closed(one);
-    await sleep(20);
-    expect(await opened(socketTo(served))).toBe(101);
+    // The server may hear of it a little later.
+    await until(async () => (await opened(socketTo(served))) === 101, 'a free place');
   });
 
   it('close on messages that are too large', async () => {
@@ -203,16 +204,16 @@ describe('control sockets', () => {
         '',
       ],
     ].join('\r\n');
-    for (let i = 0; i < 3; i++) {
+    const refused = async () => {
       const socket = connect(served.port, '127.0.0.1');
       const answer = new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))));
       const gone = new Promise((resolve) => socket.once('close', resolve));
       socket.write(handshake);
-      expect(await answer).toMatch(/^HTTP\/1\.1 400 /);
       await gone;
-    }
-    await sleep(20);
-    expect(await opened(socketTo(served))).toBe(101);
+      return (await answer).startsWith('HTTP/1.1 400 ');
+    };
+    for (let i = 0; i < 3; i++) await until(refused, 'the refusal of the handshake');
+    await until(async () => (await opened(socketTo(served))) === 101, 'a free place');
   });
 
   it('are none over plain HTTP', async () => {

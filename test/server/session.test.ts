@@ -8,7 +8,7 @@ import { Palette } from '../../src/server/palette.js';
 import type { ServerMessage } from '../../src/server/protocol.js';
 import { Session, type SessionParts } from '../../src/server/session.js';
 import { Sessions } from '../../src/server/sessions.js';
-import { adding } from '../pipeline/doubles.js';
+import { adding, gate } from '../pipeline/doubles.js';
 import { FakeCard, FakeSource, FakeViewer, parts, until } from './doubles.js';
 
 type Applied = Extract<ServerMessage, { type: 'applied' }>;
@@ -71,10 +71,9 @@ describe('what comes into a session', () => {
     await until(async () => {
       source.show(100);
       await sleep(20);
-      return seen.length > 2;
+      // A picture of the card may have been on its way.
+      return seen.length > 3 && seen.slice(-3).every((value) => value === 100);
     }, 'pictures');
-    // One picture of the card may have been on its way.
-    expect(seen.at(-1)).toBe(100);
     stop.abort();
     await looking;
     await session[Symbol.asyncDispose]();
@@ -88,10 +87,8 @@ describe('a session', () => {
       base: async () => ({
         ...{ kind: 'demo', lazy: true },
         open: async () => {
-          await sleep(300);
-          const source = new FakeSource();
-          source.show(100);
-          return source;
+          await sleep(100);
+          return new FakeCard(100);
         },
       }),
     });
@@ -105,7 +102,7 @@ describe('a session', () => {
       base: async () => ({ kind: 'demo', open: async () => new FakeCard() }),
     });
     await session.setInput({ kind: 'demo' });
-    expect((await session.snapshot())?.data[0]).toBe(11);
+    await until(async () => (await session.snapshot())?.data[0] === 11, 'a picture');
     await session.change({ show: 'blackout', fadeMs: 0 });
     await until(async () => (await session.snapshot())?.data[0] === 0, 'a black picture');
     await session[Symbol.asyncDispose]();
@@ -147,8 +144,13 @@ describe('a session', () => {
     ];
     let shown = 0;
     await until(async () => {
+      const before = session.painted();
       source.show(100);
-      await sleep(20);
+      // The next one comes when this one was painted in every look, so that none is dropped.
+      await until(
+        () => Object.entries(session.painted()).every(([look, count]) => count > (before[look] ?? 0)),
+        'a painting in each look',
+      );
       // The fourth joins late.
       if (shown++ === 5) seats.push(await session.watch('h264', viewers[3]!, { strength: 0 }));
       return shown > 12 && viewers.every(({ pictures }) => pictures.length > 2);
@@ -156,7 +158,7 @@ describe('a session', () => {
     const counts = Object.values(session.painted());
     expect(counts).toHaveLength(3);
     expect(counts[0]).toBeGreaterThan(8);
-    expect(Math.abs(counts[0]! - counts[1]!)).toBeLessThanOrEqual(2);
+    expect(counts[1]).toBe(counts[0]);
     const values = await Promise.all(viewers.map(seen));
     for (const [i, expected] of [110, 160, 160, 100].entries())
       expect(Math.abs(values[i]! - expected)).toBeLessThan(6);
@@ -252,9 +254,14 @@ describe('a session', () => {
     expect((await session.snapshot())?.data[0]).toBe(11);
     const second = new FakeSource();
     session.publish(second);
-    const time = second.show(200);
-    await until(() => viewer.pictures.at(-1)?.timestamp === time, 'the second publisher');
-    expect((await session.snapshot())?.data[0]).toBe(210);
+    // A publisher that pauses for longer than a second would be followed by the card again.
+    await until(async () => {
+      second.show(200);
+      await sleep(20);
+      return (await session.snapshot())?.data[0] === 210;
+    }, 'the second publisher');
+    const before2 = viewer.pictures.length;
+    await until(() => viewer.pictures.length > before2, 'its picture on the same seat');
     const times = viewer.pictures.map(({ timestamp }) => timestamp);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     await session[Symbol.asyncDispose]();
@@ -303,21 +310,25 @@ describe('a session', () => {
   });
 
   it('drops the oldest under load and counts every frame', async () => {
-    const { session } = await openSession({}, () => sleep(30));
+    const held = gate();
+    const { session } = await openSession({}, () => held.passed);
     const source = new FakeSource();
     session.publish(source);
     const viewer = new FakeViewer();
     using _seat = await session.watch('h264', viewer);
+    let newest = 0;
     for (let i = 0; i < 40; i++) {
-      source.show(100);
-      await sleep(5);
+      newest = source.show(100);
+      await sleep(1);
     }
+    held.open();
     await until(() => {
       const { in: came, painted, dropped } = session.stats().frames;
-      return came > 30 && came === painted + Object.values(dropped).reduce((a, b) => a + b);
+      return came === 40 && came === painted + Object.values(dropped).reduce((a, b) => a + b);
     }, 'an exact count');
-    expect(session.stats().frames.dropped.busy).toBeGreaterThan(5);
-    expect(session.stats().latency.p95).toBeLessThan(2000);
+    expect(session.stats().frames.dropped.busy).toBeGreaterThan(30);
+    // What is newest is painted.
+    await until(() => viewer.pictures.at(-1)?.timestamp === newest, 'the newest');
     await session[Symbol.asyncDispose]();
   });
 

@@ -54,7 +54,7 @@ function made(over: Doubles['tunings'] = {}) {
   };
   const find = (name: string) =>
     ({ main: stream(), short: stream(3), empty: stream(0, 'card') })[name as 'main'];
-  const gathered = { count: 4, least: 4, patienceMs: 3000 };
+  const gathered = { count: 4, least: 4, patienceMs: 50_000 };
   const api = asked({
     place,
     tunings: { styles, stream: find, tune, gather: gathered, ...over },
@@ -216,7 +216,7 @@ describe('a tuning in a process of its own', () => {
     ).json()) as TuningInfo;
     const done = { state: 'done', step: 2 };
     await vi.waitFor(() => expect(parts.tunings.get(id)).toMatchObject(done), {
-      timeout: 60_000,
+      timeout: 100_000,
       interval: 50,
     });
     expect(retuned).toEqual(['mine']);
@@ -229,5 +229,5 @@ describe('a tuning in a process of its own', () => {
     expect(await first()).toEqual(before);
     expect((await shown()).tuned).toBe(false);
     expect(retuned).toEqual(['mine', 'mine']);
-  }, 90_000);
+  }, 120_000);
 });

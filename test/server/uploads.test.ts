@@ -116,11 +116,10 @@ describe('uploads', () => {
   });
 
   it('are few at a time', async () => {
-    const uploads = new Uploads(await place(), { maxBytes: 1e6, totalBytes: 1e7, stallMs: 300 });
+    const uploads = new Uploads(await place(), { maxBytes: 1e6, totalBytes: 1e7, stallMs: 2000 });
     const slow = () =>
       uploads.receive(new ReadableStream<Uint8Array>({}), 'a').catch((error: unknown) => error);
     const four = [slow(), slow(), slow(), slow()];
-    await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await slow()).toBeInstanceOf(Overloaded);
     for (const one of await Promise.all(four)) expect(one).toBeInstanceOf(Interrupted);
   });

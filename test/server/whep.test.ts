@@ -8,13 +8,13 @@ let server: ReturnType<typeof wishApp>;
 let stream: FakeSession;
 const clients: Client[] = [];
 beforeEach(() => {
-  server = wishApp({ udpPorts: [47_000, 47_800] });
+  server = wishApp({ udpPorts: [27_000, 27_800] });
   stream = server.sessions.open('live');
 });
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
   await server.peers[Symbol.asyncDispose]();
-  await until(() => udpSockets() === 0, 5000);
+  await until(() => udpSockets() === 0);
   expect(server.peers.size).toBe(0);
 });
 

@@ -17,7 +17,7 @@ beforeEach(() => {
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
   await server.peers[Symbol.asyncDispose]();
-  await until(() => udpSockets() === 0, 5000);
+  await until(() => udpSockets() === 0);
   expect(server.peers.size).toBe(0);
 });
 

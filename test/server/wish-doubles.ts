@@ -61,7 +61,8 @@ export function wishApp(settings: Partial<PeerSettings> = {}) {
       return stream;
     },
   };
-  const peers = new Peers({ bindAddress: '127.0.0.1', udpPorts: [44_000, 44_800], ...settings });
+  // Ports of the tests lie below those that systems give out by themselves, and no two files share one.
+  const peers = new Peers({ bindAddress: '127.0.0.1', udpPorts: [24_000, 24_800], ...settings });
   const options = {
     sessions,
     peers,
