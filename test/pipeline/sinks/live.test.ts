@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BadInput, CannotWrite, LivebrushError, NotFound, Unsupported } from '../../../src/errors.js';
 import { frame, framesAlive } from '../../../src/pipeline/frame.js';
-import { type LiveOutputOptions, type LiveTarget, openLiveOutput } from '../../../src/pipeline/sinks/live.js';
+import { type LiveTarget, openLiveOutput } from '../../../src/pipeline/sinks/live.js';
 import { openLiveSource } from '../../../src/pipeline/sources/live.js';
 import { openMediaSource } from '../../../src/pipeline/sources/media.js';
 import { patternAt, patternNumber } from '../../../src/pipeline/sources/pattern.js';
@@ -17,6 +17,7 @@ import {
   freePort,
   grey,
   lipSync,
+  openSoon,
   SMALL,
   silentServer,
   tone,
@@ -93,7 +94,7 @@ describe('recording', () => {
   for (const extension of ['mp4', 'mkv'])
     it(`keeps lips in sync in .${extension}`, async () => {
       await using source = await openLiveSource(await flashClip(at(`clip.${extension}`), 1.6));
-      expect(Math.abs(await lipSync(await watch(source, 3000)))).toBeLessThan(45_000);
+      expect(Math.abs(await lipSync(await watch(source)))).toBeLessThan(45_000);
     });
 
   it('fills sound that is missing with silence, wherever it is missing', async () => {
@@ -229,35 +230,28 @@ describe('HLS', () => {
   });
 });
 
-/** Opens once the counterpart listens. */
-async function soonOpen(target: LiveTarget, options: Partial<LiveOutputOptions> = {}) {
-  for (let patience = 100; ; patience--) {
-    try {
-      return await openLiveOutput(target, { ...SMALL, fps: 25, openTimeoutMs: 3000, ...options });
-    } catch (error) {
-      if (patience === 0) throw error;
-      await sleep(100);
-    }
-  }
-}
-
 describe.skipIf(!hasFfmpeg)('pushes to ffmpeg (skipped without ffmpeg)', () => {
   for (const scheme of ['rtmp', 'srt'] as const)
     it(`sends ${scheme}, picture and sound in sync`, async () => {
       const port = await freePort(scheme === 'srt' ? 'udp' : 'tcp');
       const address = `${scheme}://127.0.0.1:${port}${scheme === 'rtmp' ? '/live/key' : ''}`;
-      const from = scheme === 'rtmp' ? ['-listen', '1', '-i', address] : ['-i', `${address}?mode=listener`];
+      const from =
+        scheme === 'rtmp'
+          ? ['-listen', '1', '-i', address]
+          : ['-i', `${address}?mode=listener&latency=1000000`];
       const received = at('received.mkv');
       await using ffmpeg = await Ffmpeg.start(...from, '-c', 'copy', received);
       const packets = await tone(0, 2_400_000, (time) => time >= FLASH_AT);
-      const output = await soonOpen({ kind: 'push', url: address });
+      const output = await openSoon({ kind: 'push', url: address });
       for (let i = 0; i < 60; i++) {
         const time = i * 40_000;
         while (packets[0] && packets[0].timestamp <= time) output.sound(packets.shift()!);
         await output.write(frame(grey(SMALL, time >= FLASH_AT ? 235 : 60), time));
-        // SRT drops what comes faster than it can be sent on.
+        // SRT drops what comes faster than it can be sent on, what is late by more than its latency (in microseconds),
+        // and what it holds for so long at the end.
         if (scheme === 'srt') await sleep(20);
       }
+      if (scheme === 'srt') await sleep(1500);
       await output.finish();
       await output[Symbol.asyncDispose]();
       await ffmpeg.ended;
@@ -266,18 +260,18 @@ describe.skipIf(!hasFfmpeg)('pushes to ffmpeg (skipped without ffmpeg)', () => {
       expect(pictures.length).toBeGreaterThan(50);
       expect(Math.abs(pictures[0]! - sound[0]!)).toBeLessThan(0.08);
       await using source = await openLiveSource(received);
-      expect(Math.abs(await lipSync(await watch(source, 4000)))).toBeLessThan(80_000);
+      expect(Math.abs(await lipSync(await watch(source)))).toBeLessThan(80_000);
     });
 
   it('says in a sentence that the server went away', async () => {
     const port = await freePort();
     const url = `rtmp://127.0.0.1:${port}/live/secret`;
     const ffmpeg = await Ffmpeg.start('-listen', '1', '-i', url, '-c', 'copy', '-f', 'null', '-');
-    await using output = await soonOpen({ kind: 'push', url });
+    await using output = await openSoon({ kind: 'push', url });
     for (let i = 0; i < 10; i++) await output.write(frame(patternAt(SMALL, i), i * 40_000));
     await ffmpeg[Symbol.asyncDispose]();
     let problem: unknown;
-    for (let i = 10; i < 400 && !problem; i++)
+    for (let i = 10; i < 4000 && !problem; i++)
       await output.write(frame(patternAt(SMALL, i), i * 40_000)).catch((error: unknown) => {
         problem = error;
       });
@@ -292,7 +286,7 @@ describe.skipIf(!hasFfmpeg)('stuck servers (skipped without ffmpeg)', () => {
     await using ffmpeg = await Ffmpeg.start('-listen', '1', '-i', url, '-c', 'copy', '-f', 'null', '-');
     const size = { width: 640, height: 360 };
     const options = { ...size, bitrate: 50_000_000, stallTimeoutMs: 600 };
-    await using output = await soonOpen({ kind: 'push', url }, options);
+    await using output = await openSoon({ kind: 'push', url }, options);
     ffmpeg.freeze();
     const noise = grey(size, 0);
     let problem: unknown;
@@ -315,11 +309,12 @@ describe('pushes to servers that do not answer', () => {
   for (const scheme of ['rtmp', 'srt'])
     it(`gives up on a ${scheme} server that never says a word`, async () => {
       await using server = await silentServer();
-      const began = performance.now();
       const url = `${scheme}://127.0.0.1:${server.port}/live/key`;
       const options = { ...SMALL, openTimeoutMs: 1000, stallTimeoutMs: 500 };
-      expect(await failure(openLiveOutput({ kind: 'push', url }, options))).toBeInstanceOf(NotFound);
-      expect(performance.now() - began).toBeLessThan(10_000);
+      const error = await failure(openLiveOutput({ kind: 'push', url }, options));
+      expect(error).toBeInstanceOf(NotFound);
+      // By what it was given, of which one comes first.
+      expect(error.message).toMatch(/did not answer within 1 seconds|does not take the stream/);
     });
 
   it('stops at once when the signal aborts', async () => {

@@ -16,7 +16,7 @@ describe('the demo', () => {
   it('comes at its pace with sound on the same clock', async () => {
     await using source = new DemoSource();
     const began = liveNow();
-    const seen = await watch(source, 2500);
+    const seen = await watch(source, ({ times, sound }) => times.length > 10 && sound.length > 100);
     expect(seen.times.length).toBeGreaterThan(10);
     expect(new Set(seen.sizes)).toEqual(new Set(['640x360']));
     expect(rises(seen.times)).toBe(true);
@@ -67,10 +67,11 @@ describe('the demo', () => {
 describe('the card', () => {
   it('comes in any size, ten times a second, without sound', async () => {
     await using source = new CardSource({ width: 90, height: 161, text: 'SOON' });
-    const seen = await watch(source, 650);
+    const seen = await watch(source, ({ times }) => times.length > 5);
     expect(new Set(seen.sizes)).toEqual(new Set(['90x161']));
-    expect(seen.times.length).toBeGreaterThan(2);
-    expect(seen.times.length).toBeLessThan(9);
+    const steps = seen.times.slice(1).map((time, i) => time - seen.times[i]!);
+    // Where the machine is busy it leaves some out, and none comes sooner.
+    for (const step of steps) expect(Math.round(step / 1000) % 100).toBe(0);
     expect(rises(seen.times)).toBe(true);
     expect(seen.sound).toEqual([]);
     expect(source.info).toMatchObject({ kind: 'card', fps: 10 });

@@ -74,12 +74,13 @@ const admit = async (address: string) => {
   if (address.startsWith(bases.bad)) throw new Forbidden('That host is not among those that are allowed.');
   return ['127.0.0.1'];
 };
-const options = { admit, openTimeoutMs: 8000, stallTimeoutMs: 4000 };
+const options = { admit, openTimeoutMs: 20_000, stallTimeoutMs: 20_000 };
 
 async function plays(address: string): Promise<void> {
   await using source = await openLiveSource(address, options);
   expect(source.info).toMatchObject({ kind: 'hls', codec: 'h264', ...SMALL });
-  expect((await watch(source, 1500)).times.length).toBeGreaterThan(15);
+  const seen = await watch(source, ({ times }) => times.length > 15);
+  expect(seen.times.length).toBeGreaterThan(15);
 }
 
 describe('what is read of the web where not all of it may be asked', () => {
@@ -128,7 +129,7 @@ describe('what is read of the web where not all of it may be asked', () => {
     }
     expect(asked.bad).toEqual([]);
     expect(asked.good).toContain('/away.m3u8');
-  }, 60_000);
+  });
 
   it('asks no host that a segment redirects to and that is not allowed', async () => {
     const segment = list.split('\n').find((line) => line && !line.startsWith('#'))!;
@@ -137,7 +138,7 @@ describe('what is read of the web where not all of it may be asked', () => {
     await expect(openLiveSource(`${bases.good}/plain.m3u8`, options)).rejects.toThrow(Forbidden);
     expect(asked.good).toContain(`/${segment}`);
     expect(asked.bad).toEqual([]);
-  }, 60_000);
+  });
 
   it('does not lead from what is encrypted to what is not', async () => {
     pages['/down.m3u8'] = listAt(bases.good);
