@@ -23,7 +23,7 @@ export interface RunningServer {
 /** Starts `livebrush serve` on free ports with some settings (`key=value`). */
 export async function startServer(...settings: readonly string[]): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), 'livebrush-serve-'));
-  const from = 42_000 + Math.floor(Math.random() * 400) * 50;
+  const from = 12_000 + Math.floor(Math.random() * 200) * 50;
   const given = [`webrtc.udpPorts=[${from}, ${from + 49}]`, 'webrtc.tcp=false', ...settings];
   const args = ['serve', '--port', '0', '--json', ...given.flatMap((setting) => ['-c', setting])];
   const child = spawn(process.execPath, [program, ...args], {

@@ -1,4 +1,4 @@
-import { appendFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,11 @@ describe.skipIf(!chromium)(`the page of a training in Chromium${why}`, () => {
   let browser: Browser;
   let out = '';
   const log = () => join(out, 'log.jsonl');
+  /** Puts a sheet in place as a training does: at once, so that nobody sees a half of it. */
+  const putSheet = async (at: number, level: number) => {
+    await writeFile(join(out, 'sheet.png'), await sheet(level));
+    await rename(join(out, 'sheet.png'), join(out, 'sheets', `step-${at}.png`));
+  };
   const faults: string[] = [];
 
   beforeAll(async () => {
@@ -67,8 +72,8 @@ describe.skipIf(!chromium)(`the page of a training in Chromium${why}`, () => {
         json({ event: 'evaluation', step: 210, total: 3.25, unchanged: 20 }),
       ].join(''),
     );
-    await writeFile(join(out, 'sheets', 'step-100.png'), await sheet(40));
-    await writeFile(join(out, 'sheets', 'step-200.png'), await sheet(90));
+    await putSheet(100, 40);
+    await putSheet(200, 90);
     faults.length = 0;
   });
 
@@ -114,12 +119,12 @@ describe.skipIf(!chromium)(`the page of a training in Chromium${why}`, () => {
   it('shows losses, held-out ones beside them, progress, skipped steps, options, and the newest sheet', async () => {
     const page = await open(1280);
     await page.getByRole('heading', { name: 'sunday' }).waitFor();
-    expect(await page.locator('p[role=status]').textContent()).toContain('Training');
-    expect(await page.getByRole('progressbar').getAttribute('value')).toBe('210');
+    await expect.poll(() => page.locator('p[role=status]').textContent()).toContain('Training');
+    await expect.poll(() => page.getByRole('progressbar').getAttribute('value')).toBe('210');
     const total = page.getByRole('img', { name: /^Total loss over steps/ });
     const words = await total.getAttribute('aria-label');
     expect(words).toMatch(/training 0\.\d+, held-out 3\.250, photos as they are 20/);
-    expect(await drawn(page)).toBeGreaterThan(2000);
+    await expect.poll(() => drawn(page)).toBeGreaterThan(2000);
     const text = await page.locator('main').innerText();
     expect(text).toMatch(/Skipped steps\s+1/);
     expect(text).toContain('2 s a step');
@@ -127,7 +132,7 @@ describe.skipIf(!chromium)(`the page of a training in Chromium${why}`, () => {
     const row = page.getByRole('row', { name: /Total loss held-out/ });
     expect(await row.innerText()).toMatch(/3\.250\s+3\.250\s+210/);
     expect(await shownBy(page)).toBe(90);
-    expect(await page.title()).toBe('52 % · sunday · Livebrush');
+    await expect.poll(() => page.title()).toBe('52 % · sunday · Livebrush');
   });
 
   it('shows a new line and a new sheet as they come, and the end', async () => {
@@ -141,7 +146,7 @@ describe.skipIf(!chromium)(`the page of a training in Chromium${why}`, () => {
     );
     await page.getByText('220 of 400').waitFor();
     await page.getByRole('img', { name: /Total loss.*held-out 2\.500/ }).waitFor();
-    await writeFile(join(out, 'sheets', 'step-220.png'), await sheet(200));
+    await putSheet(220, 200);
     await page.locator('.sheet img[src*="step-220"]').waitFor();
     expect(await shownBy(page)).toBe(200);
     await appendFile(log(), step(400) + json({ event: 'end', step: 400, reason: 'done' }));
@@ -154,7 +159,7 @@ describe.skipIf(!chromium)(`the page of a training in Chromium${why}`, () => {
     await page.getByRole('slider', { name: 'Sheet of step' }).focus();
     await page.keyboard.press('ArrowLeft');
     await page.locator('.sheet img[src*="step-100"]').waitFor();
-    await writeFile(join(out, 'sheets', 'step-300.png'), await sheet(200));
+    await putSheet(300, 200);
     await expect
       .poll(() => page.getByRole('slider', { name: 'Sheet of step' }).getAttribute('max'))
       .toBe('2');

@@ -88,7 +88,7 @@ export async function startLoop(settings: Partial<PeerSettings> = {}, page = '')
       return stream;
     },
   };
-  const peers = new Peers({ bindAddress: '127.0.0.1', udpPorts: [43_000, 43_400], ...settings });
+  const peers = new Peers({ bindAddress: '127.0.0.1', udpPorts: [23_000, 23_400], ...settings });
   const app = new Hono();
   app.get('/', (c) => c.html(page));
   const options = { sessions, peers, authorise: () => {} };
