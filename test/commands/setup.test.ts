@@ -141,7 +141,7 @@ describe('livebrush setup tensorflow', () => {
     script("put('deps/half', 'x'); setInterval(() => {}, 1000);");
     const control = new AbortController();
     const running = run(['tensorflow', '--yes'], control.signal);
-    await vi.waitFor(() => expect(existsSync(join(machine.folder, 'deps', 'half'))).toBe(true), 20_000);
+    await vi.waitFor(() => expect(existsSync(join(machine.folder, 'deps', 'half'))).toBe(true), 60_000);
     control.abort(new Interrupted());
     await expect(running).rejects.toThrow(Interrupted);
     expect(read('deps/library')).toBe('old');

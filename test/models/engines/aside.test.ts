@@ -109,7 +109,7 @@ describe('an engine in a thread of its own', () => {
     it('says so where it has no other, and paints again with the same style once it is started anew', async () => {
       const { paint, painter } = await failing(1);
       await expect(paint()).rejects.toThrow();
-      await vi.waitFor(async () => expect(await paint()).toHaveLength(1), 10_000);
+      await vi.waitFor(async () => expect(await paint()).toHaveLength(1), 60_000);
       await using _painter = painter;
     });
 
