@@ -1,9 +1,12 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
-import { Unsupported } from '../errors.js';
+import { dirname, join } from 'node:path';
+import { folders } from '../config.js';
+import { NotFound, Unsupported } from '../errors.js';
 import type { Way } from './fetching.js';
 
-const library = (name: string) => `bin/napi-v6/linux/x64/libonnxruntime_providers_${name}.so`;
+const binaries = 'bin/napi-v6/linux/x64';
+const parts = ['cuda', 'tensorrt', 'shared'].map((name) => `${binaries}/libonnxruntime_providers_${name}.so`);
 
 /** The folder of ONNX Runtime. @throws Unsupported where it knows no CUDA, or is not installed. */
 export function onnxruntimeFolder(): string {
@@ -21,18 +24,41 @@ export function onnxruntimeFolder(): string {
   }
 }
 
+const needs = (cuda: string) =>
+  `To paint, they need the driver of an NVIDIA graphics processor, ${cuda} and cuDNN 9 installed.`;
+const instead = 'onnx/webgpu needs the driver of the graphics processor alone.';
+
 /** The install script that ONNX Runtime brings along, as npm would run it. */
-export const cudaWay = (folder: string): Way => ({
-  ...{ what: 'CUDA for ONNX Runtime', folder },
-  parts: ['cuda', 'tensorrt', 'shared'].map(library),
+export const ownCudaWay = (folder: string): Way => ({
+  ...{ what: 'CUDA for ONNX Runtime', folder, parts },
   plan: [
     "This runs the install script of onnxruntime-node, which downloads ONNX Runtime's libraries for CUDA 12",
     'from nuget.org (some 200 MB packed, 300 MB on disk).',
-    'To paint, they need the driver of an NVIDIA graphics processor, CUDA 12 and cuDNN 9 installed.',
+    needs('CUDA 12'),
     `All of it goes into ${folder}.`,
   ],
   program: process.execPath,
   args: ['script/install.js'],
   env: { ONNXRUNTIME_NODE_INSTALL: 'cuda12' },
-  hint: 'It needs a way to nuget.org, and that driver with CUDA 12 and cuDNN 9; onnx/webgpu needs the driver alone.',
+  hint: `Where nuget.org cannot be reached, or CUDA is 13, there is --from-wheel; ${instead}`,
 });
+
+/** The libraries out of ONNX Runtime's Python package of the same version. @throws NotFound, Unsupported */
+export function wheelCudaWay(folder: string): Way {
+  const script = join(folders.package, 'scripts', 'fetch-onnxruntime-cuda.py');
+  if (!existsSync(script))
+    throw new NotFound(`The script ${script} is missing: Livebrush is not installed whole.`);
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string };
+  return {
+    ...{ what: 'CUDA for ONNX Runtime', folder, parts },
+    plan: [
+      `This downloads the Python package onnxruntime-gpu ${version} from PyPI with pip (some 250 MB) and takes`,
+      'the libraries for CUDA out of it (270 MB). Nothing is installed in Python; it needs python3 with pip.',
+      needs('the CUDA that it is made for (13 for 1.30)'),
+      `All of it goes into ${folder}.`,
+    ],
+    program: 'python3',
+    args: [script, version, binaries],
+    hint: `It needs python3 with pip, a way to PyPI, and that CUDA with cuDNN 9; ${instead}`,
+  };
+}

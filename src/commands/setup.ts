@@ -3,7 +3,7 @@ import { Argument, type Command } from 'commander';
 import { Interrupted, LivebrushError, Unsupported, Usage } from '../errors.js';
 import { print, tell } from '../log.js';
 import type { EngineProbe } from '../models/engines/probe.js';
-import { cudaWay, onnxruntimeFolder } from './cuda.js';
+import { onnxruntimeFolder, ownCudaWay, wheelCudaWay } from './cuda.js';
 import { orAsBefore, run, type Way } from './fetching.js';
 import { ownWay, type WheelOptions, wheelWay } from './tensorflow.js';
 
@@ -56,12 +56,16 @@ async function planTensorflow(options: Options): Promise<Plan> {
 }
 
 async function planCuda({ fromWheel, gpu }: Options): Promise<Plan> {
-  if (fromWheel || gpu)
-    throw new Usage(`${fromWheel ? '--from-wheel' : '--gpu'} goes with tensorflow only.`, {
-      hint: 'Leave it out: livebrush setup cuda',
+  if (gpu)
+    throw new Usage('--gpu goes with tensorflow only.', { hint: 'Leave it out: livebrush setup cuda' });
+  if (typeof fromWheel === 'string')
+    throw new Usage('The version for CUDA is that of the installed onnxruntime-node.', {
+      hint: 'Leave it out: livebrush setup cuda --from-wheel',
     });
   const { probeOnnxGpu } = await import('../models/engines/onnx-gpu.js');
-  return { way: cudaWay(onnxruntimeFolder()), probe: () => probeOnnxGpu('cuda') };
+  const folder = onnxruntimeFolder();
+  const way = fromWheel ? wheelCudaWay(folder) : ownCudaWay(folder);
+  return { way, probe: () => probeOnnxGpu('cuda') };
 }
 
 const plans = { tensorflow: planTensorflow, cuda: planCuda };
@@ -97,11 +101,8 @@ export const setup = (parent: Command, signal: AbortSignal): void => {
     )
     .addArgument(new Argument('<what>', 'what to fetch').choices(Object.keys(plans)))
     .option('-y, --yes', 'go on without asking')
-    .option(
-      '--from-wheel [version]',
-      'tensorflow: build it with the library of a Python package from PyPI instead (Linux)',
-    )
-    .option('--gpu', 'with --from-wheel: the Python package with CUDA support')
+    .option('--from-wheel [version]', 'take the library out of a Python package from PyPI instead (Linux)')
+    .option('--gpu', 'tensorflow --from-wheel: the Python package with CUDA support')
     .option('--force', 'fetch it again although it works')
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -111,7 +112,8 @@ Examples:
   livebrush setup tensorflow
   livebrush setup tensorflow --from-wheel --yes
   livebrush setup tensorflow --from-wheel 2.16.2 --gpu
-  livebrush setup cuda`,
+  livebrush setup cuda
+  livebrush setup cuda --from-wheel`,
     )
     .action(async (what: keyof typeof plans, options: Options) => {
       const probe = await setUp(await plans[what](options), options, signal);

@@ -218,8 +218,24 @@ describe('livebrush setup cuda', () => {
     }
   });
 
+  it('says what the Python package holds, and leaves nothing behind where Python fails', async () => {
+    const before = process.env.PATH;
+    writeFileSync(join(machine.folder, 'package.json'), '{"version":"1.2.3"}');
+    writeFileSync(join(machine.folder, 'python3'), '#!/bin/sh\necho "$@" > said; exit 4', { mode: 0o755 });
+    process.env.PATH = machine.folder;
+    try {
+      await expect(run(['cuda', '--from-wheel', '--yes'])).rejects.toThrow(
+        /could not be fetched|not be started/,
+      );
+    } finally {
+      process.env.PATH = before;
+    }
+    expect(told.join(' ')).toContain('onnxruntime-gpu 1.2.3 from PyPI');
+    expect(readdirSync(join(machine.folder, binaries))).toEqual(['onnxruntime_binding.node']);
+  });
+
   it('refuses what belongs to TensorFlow', async () => {
     await expect(run(['cuda', '--gpu'])).rejects.toThrow('--gpu goes with tensorflow only.');
-    await expect(run(['cuda', '--from-wheel'])).rejects.toThrow('--from-wheel goes with tensorflow only.');
+    await expect(run(['cuda', '--from-wheel', '1.2.3'])).rejects.toThrow('that of the installed');
   });
 });

@@ -36,7 +36,7 @@ const ways = {
     device: 'cuda',
     name: 'onnx/cuda',
     title: 'CUDA',
-    hint: 'It needs the driver of an NVIDIA graphics processor, CUDA 12 and cuDNN 9; onnx/webgpu needs the driver alone.',
+    hint: 'It needs the driver of an NVIDIA graphics processor, CUDA and cuDNN 9; onnx/webgpu needs the driver alone.',
     holds: false,
   },
 } satisfies Record<string, GpuDevice>;
