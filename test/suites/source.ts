@@ -3,12 +3,12 @@ import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BadInput, NotFound } from '../../src/errors.js';
-import { blank, type Pixels, type Size } from '../../src/models/pixels.js';
+import type { Pixels, Size } from '../../src/models/pixels.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
 import type { MediaBackend, MediaSourceOptions } from '../../src/pipeline/media.js';
 import { patternAt, patternNumber } from '../../src/pipeline/sources/pattern.js';
 import { type Clip, clip, scratch } from '../fixtures/clips.js';
-import { closeness, patches, quadrants } from '../fixtures/pictures.js';
+import { closeness, comb, patches, quadrants, twoFields } from '../fixtures/pictures.js';
 import { colors } from '../fixtures/yuv.js';
 
 interface Read {
@@ -60,30 +60,11 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
         expect(pixels.map(patternNumber)).toEqual(pts.map((_, i) => i));
       });
 
-      /** A bar that moves by four pixels from field to field: one rounded edge, or a comb of the rows of two fields. */
-      const moving = (index: number, fields: 'tff' | 'bff'): Pixels => {
-        const pixels = blank(film);
-        for (let y = 0; y < film.height; y++) {
-          const field = 2 * index + ((y % 2 === 0) === (fields === 'tff') ? 0 : 1);
-          for (let x = 0; x < film.width; x++)
-            for (let channel = 0; channel < 3; channel++)
-              pixels.data[(channel * film.height + y) * film.width + x] = x < 16 + 4 * field ? 200 : 40;
-        }
-        return pixels;
-      };
       const film: Size = { width: 160, height: 96 };
-      /** The mean difference between a row and those beside it, less in pictures than in combs. */
-      const comb = ({ data }: Pixels): number => {
-        let sum = 0;
-        for (let i = film.width; i < film.width * (film.height - 1); i++)
-          sum += Math.abs(2 * data[i]! - data[i - film.width]! - data[i + film.width]!);
-        return sum / data.length;
-      };
-
       for (const fields of ['tff', 'bff'] as const)
         test(`interlaced pictures (${fields}) become whole ones, each at its time`, async () => {
           const encoderOptions = { preset: 'ultrafast', crf: '6', 'x264-params': `${fields}=1` };
-          const paint = (index: number) => moving(index, fields);
+          const paint = (index: number) => twoFields(film, index, fields);
           const all = { ...film, timeBase, paint, bFrames: 2 };
           const { timestamps, durations, pixels } = await read(await clip({ ...all, encoderOptions }));
           expect(timestamps).toEqual(Array.from({ length: 12 }, (_, i) => i * 40_000));

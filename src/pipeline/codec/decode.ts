@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { CodecContext, FormatContext, Frame, Packet, Stream } from 'node-av/lib';
 import type { Ratio } from '../media.js';
 import { type Av, check, code, isDry, reason } from './av.js';
+import { fieldOrderOf } from './deinterlacer.js';
 import { type Downloads, type OpenDecoder, openDecoder } from './hardware/decoding.js';
 import type { Hardware } from './hardware/hardware.js';
 import { Joined } from './joined.js';
@@ -69,11 +70,9 @@ export class PictureReader implements Disposable {
     return opened && new PictureReader(av, format, stream.index, opened);
   }
 
-  /** What the container says of the order of fields, by FFmpeg's names: `tt`, `bb`, `tb`, `bt`, or another for none. */
+  /** As `fieldOrderOf` has it. */
   get fieldOrder(): string | undefined {
-    const { C } = this.#av;
-    const order = this.#decoder.getOption('field_order', C.AV_OPT_TYPE_INT);
-    return ['unknown', 'progressive', 'tt', 'bb', 'tb', 'bt'][order ?? 0];
+    return fieldOrderOf(this.#av, this.#decoder);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Frame as Picture, Stream } from 'node-av/lib';
+import type { Packet, Frame as Picture, Stream } from 'node-av/lib';
 import type { Size } from '../../models/pixels.js';
 import { borrowedFrame, type Frame } from '../frame.js';
 import { liveNow } from '../live.js';
@@ -7,6 +7,7 @@ import type { LiveClock } from '../live-clock.js';
 import { RateMeter } from '../rate-meter.js';
 import { type Av, code } from './av.js';
 import { ToPixels } from './color.js';
+import { Deinterlacer } from './deinterlacer.js';
 import type { PacketDecoder } from './packet-decoder.js';
 import type { PacketQueue } from './packet-queue.js';
 import { Preparation } from './prepare.js';
@@ -35,6 +36,7 @@ export class LivePictures implements AsyncDisposable {
   /** Decoded pictures, over the last seconds. */
   readonly rate = new RateMeter();
   readonly #of: LivePicturesOptions;
+  readonly #deinterlacer: Deinterlacer;
   readonly #preparation: Preparation;
   #toPixels: ToPixels;
   #size: Size;
@@ -47,6 +49,7 @@ export class LivePictures implements AsyncDisposable {
   constructor(of: LivePicturesOptions) {
     this.#of = of;
     this.#size = { width: of.upright.width, height: of.upright.height };
+    this.#deinterlacer = new Deinterlacer(of.av, of.picture, of.decoder.fieldOrder);
     this.#preparation = new Preparation(of.av, of.upright.filters);
     this.#toPixels = new ToPixels(of.av, this.#size);
   }
@@ -58,7 +61,7 @@ export class LivePictures implements AsyncDisposable {
 
   /** Frames until the queue ends or `halt` aborts. */
   async *frames(halt: AbortSignal): AsyncGenerator<Frame, void> {
-    const { queue, decoder } = this.#of;
+    const { queue } = this.#of;
     this.#work();
     try {
       for (;;) {
@@ -66,7 +69,7 @@ export class LivePictures implements AsyncDisposable {
         const last = packet === undefined;
         try {
           if (halt.aborted) return;
-          for await (const picture of decoder.decode(last || packet === 'again' ? null : packet)) {
+          for await (const picture of this.#decoded(last || packet === 'again' ? null : packet)) {
             if (halt.aborted) return;
             const shown = await this.#show(picture, halt);
             if (!shown) continue;
@@ -83,6 +86,12 @@ export class LivePictures implements AsyncDisposable {
     } finally {
       this.#rest();
     }
+  }
+
+  /** What a packet (null: the last has come) yields, whole. */
+  async *#decoded(packet: Packet | null): AsyncGenerator<Picture, void> {
+    for await (const picture of this.#of.decoder.decode(packet)) yield* this.#deinterlacer.whole(picture);
+    if (!packet) yield* this.#deinterlacer.whole(undefined);
   }
 
   #work(): void {
@@ -133,6 +142,7 @@ export class LivePictures implements AsyncDisposable {
     await this.#busy;
     this.#toPixels[Symbol.dispose]();
     this.#preparation[Symbol.dispose]();
+    this.#deinterlacer[Symbol.dispose]();
     this.#of.decoder[Symbol.dispose]();
   }
 }

@@ -1,5 +1,6 @@
 import type { CodecContext, Frame, Packet, Stream } from 'node-av/lib';
 import { type Av, check, isDry } from './av.js';
+import { fieldOrderOf } from './deinterlacer.js';
 import { type Downloads, type OpenDecoder, openDecoder } from './hardware/decoding.js';
 import type { Hardware } from './hardware/hardware.js';
 
@@ -10,11 +11,13 @@ const MOST_PIXELS = '33177600';
 export class PacketDecoder implements Disposable {
   /** Packets that could not be decoded. */
   damaged = 0;
+  readonly #av: Av;
   readonly #context: CodecContext;
   readonly #downloads: Downloads | undefined;
   readonly #frame: Frame;
 
   private constructor(av: Av, { context, downloads }: OpenDecoder) {
+    this.#av = av;
     this.#context = context;
     this.#downloads = downloads;
     this.#frame = new av.Frame();
@@ -41,6 +44,11 @@ export class PacketDecoder implements Disposable {
       check(av, await context.open2(codec, options), 'Cannot open the decoder');
     });
     return opened && new PacketDecoder(av, opened);
+  }
+
+  /** As `fieldOrderOf` has it. */
+  get fieldOrder(): string | undefined {
+    return fieldOrderOf(this.#av, this.#context);
   }
 
   /**

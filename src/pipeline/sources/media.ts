@@ -4,11 +4,11 @@ import type { Pixels } from '../../models/pixels.js';
 import { type Av, AvFailure, code, loadAv } from '../codec/av.js';
 import { ToPixels } from '../codec/color.js';
 import { PictureReader } from '../codec/decode.js';
-import { WholePictures } from '../codec/deinterlace.js';
 import { describe, fileSeconds, nameOf, uprightOf, videoSeconds } from '../codec/info.js';
 import { openFormat, videoStream } from '../codec/open.js';
 import { Preparation } from '../codec/prepare.js';
 import { microsToTicks, ticksToMicros } from '../codec/ticks.js';
+import { WholePictures } from '../codec/whole-pictures.js';
 import { borrowedFrame, type Frame } from '../frame.js';
 import type { MediaInfo, MediaSource, MediaSourceOptions } from '../media.js';
 
