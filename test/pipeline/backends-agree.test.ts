@@ -124,6 +124,16 @@ describe.skipIf(!hasFfmpeg)('node-av and ffmpeg agree (skipped where there is no
     });
   }
 
+  for (const pixelFormat of ['yuv420p10le', 'yuv422p10le'] as const)
+    it(`on hard colour edges of ${pixelFormat} that does not say where chroma lies`, async () => {
+      const untold = { pixelFormat, encoder: 'ffv1', encoderOptions: {}, extension: 'mkv' };
+      const path = await clip({ ...wide, ...untold, pts: [0, 512], paint: () => patches(wide) });
+      const [inside, outside] = await Promise.all(
+        (['node-av', 'ffmpeg'] as const).map(async (back) => read(await openBackend(back), path)),
+      );
+      expect(likeness(outside!.pixels[0]!, inside!.pixels[0]!)).toBeGreaterThan(50);
+    });
+
   for (const extension of ['mp4', 'mkv'] as const) {
     for (const part of [{}, { fromMs: 500, toMs: 1300 }]) {
       it(`on what they write to .${extension}${part.fromMs ? ' of a part' : ''}: times, sound, descriptions`, async () => {

@@ -3,7 +3,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BadInput, NotFound } from '../../src/errors.js';
-import type { Pixels, Size } from '../../src/models/pixels.js';
+import { blank, type Pixels, type Size } from '../../src/models/pixels.js';
 import { framesAlive } from '../../src/pipeline/frame.js';
 import type { MediaBackend, MediaSourceOptions } from '../../src/pipeline/media.js';
 import { patternAt, patternNumber } from '../../src/pipeline/sources/pattern.js';
@@ -263,6 +263,40 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
       });
       for (const pixelFormat of ['yuv422p', 'yuv444p', 'yuv420p10le'] as const)
         test(`${pixelFormat} is read as well`, () => near({ pixelFormat }));
+      for (const [where, made] of Object.entries<Partial<Clip>>({
+        'yuv422p10le without a word': { pixelFormat: 'yuv422p10le', encoder: 'ffv1', extension: 'mkv' },
+        'yuv420p10le without a word': { pixelFormat: 'yuv420p10le', encoder: 'ffv1', extension: 'mkv' },
+        'yuv422p10le of H.264': { pixelFormat: 'yuv422p10le' },
+        'yuv420p10le at the top': { pixelFormat: 'yuv420p10le', chromaLocation: 'topleft' },
+      }))
+        test(`chroma lies at the left: ${where}`, async () => {
+          // Two columns, and two rows, of a colour each: their mean, as the clip has it, is that of the first of them.
+          const wave = (at: number, rate: number) => 128 + Math.round(70 * Math.sin(rate * (at >> 1)));
+          const painted = blank(size);
+          for (let i = 0; i < painted.data.length; i++) {
+            const channel = Math.floor(i / (size.width * size.height));
+            const row = Math.floor(i / size.width) % size.height;
+            const across = wave(i % size.width, 1 + channel);
+            painted.data[i] = made.chromaLocation ? (across + wave(row, 2 - channel)) / 2 : across;
+          }
+          const lossless: Record<string, string> = made.encoder ? {} : { preset: 'ultrafast', qp: '0' };
+          const path = await clip({
+            ...size,
+            pts: [0, 512],
+            ...made,
+            encoderOptions: lossless,
+            paint: () => painted,
+          });
+          const { pixels } = await read(path);
+          const own = made.chromaLocation ? 2 : 1;
+          let worst = 0;
+          for (let i = 0; i < painted.data.length; i++) {
+            const [x, y] = [i % size.width, Math.floor(i / size.width) % size.height];
+            if (x % 2 === 0 && y % own === 0)
+              worst = Math.max(worst, Math.abs(pixels[0]!.data[i]! - painted.data[i]!));
+          }
+          expect(worst).toBeLessThan(4);
+        });
       test('lossless RGB is read as it is', () =>
         near({ pixelFormat: 'yuv444p', encoderOptions: { preset: 'ultrafast', qp: '0' } }, 3));
     });

@@ -78,6 +78,8 @@ export class ToPixels implements Disposable {
     this.#rgb.colorPrimaries =
       frame.colorPrimaries === C.AVCOL_PRI_BT2020 ? C.AVCOL_PRI_BT709 : frame.colorPrimaries;
     this.#rgb.colorTrc = frame.colorTrc;
+    // H.264 and its kin put chroma at the left; where nothing is told, swscale would have it in the middle.
+    if (frame.chromaLocation === C.AVCHROMA_LOC_UNSPECIFIED) frame.chromaLocation = C.AVCHROMA_LOC_LEFT;
     // What has fields still, as a picture that is one, stays as it is: swscale refuses those that say so.
     frame.flags &= ~C.AV_FRAME_FLAG_INTERLACED;
     check(this.#av, await this.#scaler.scaleFrame(this.#rgb, frame), 'Cannot convert a picture to RGB');

@@ -35,12 +35,14 @@ export async function toRgb(
 
 /**
  * How chroma, stored at half the size, grows to the size of luma: as the in-process backend has it. Its fast path for
- * 8 bits repeats samples; otherwise they lie where H.264 and its kin put them, at the left, and are interpolated.
+ * 8 bits repeats samples; otherwise they lie where the file says, or where H.264 and its kin put them, at the left, and are
+ * interpolated.
  */
-const chroma = ({ format, chromaLocation }: Colors): string =>
-  /^yuvj?42[02]p$/.test(format)
-    ? 'flags=neighbor'
-    : `flags=bicubic${chromaLocation === 'center' ? '' : ':in_h_chr_pos=0'}`;
+function chroma({ format, chromaLocation = 'left' }: Colors): string {
+  if (/^yuvj?42[02]p$/.test(format)) return 'flags=neighbor';
+  const left = /^(center|top|bottom)$/.test(chromaLocation) ? '' : ':in_h_chr_pos=0';
+  return `flags=bicubic${left}${chromaLocation.startsWith('top') ? ':in_v_chr_pos=0' : ''}`;
+}
 
 /** @returns undefined for colours that need nothing. */
 async function towardsSdr(
