@@ -34,6 +34,8 @@ export class PictureReader implements Disposable {
   readonly #frame: Frame;
   readonly #timeBases: (Ratio | undefined)[] = [];
   #joined: Joined | undefined;
+  /** How many packets ago one was called corrupt, by its stream: one or two, since it may come before a seam. */
+  readonly #doubted = new Map<number, number>();
   #draining = false;
 
   private constructor(av: Av, format: FormatContext, index: number, { context, downloads }: OpenDecoder) {
@@ -104,22 +106,40 @@ export class PictureReader implements Disposable {
     if (read < 0) {
       if (read !== code.eof) this.losses.stopped = reason(this.#av, read);
       this.#draining = true;
+      for (const streamIndex of this.#doubted.keys()) this.#count(streamIndex);
+      this.#doubted.clear();
       await this.#decoder.sendPacket(null);
       return;
     }
     try {
-      this.#joined?.place(this.#packet);
+      this.#settle(this.#joined?.place(this.#packet) ?? false);
       this.#noteTime();
-      const corrupt = this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT);
-      if (this.#packet.streamIndex !== this.#index) {
-        if (corrupt) this.losses.others++;
-        return;
-      }
-      if (corrupt) this.losses.damaged++;
-      else if ((await this.#decoder.sendPacket(this.#packet)) < 0) this.losses.damaged++;
+      if (this.#packet.streamIndex !== this.#index) return;
+      if ((await this.#decoder.sendPacket(this.#packet)) < 0) this.losses.damaged++;
     } finally {
       this.#packet.unref();
     }
+  }
+
+  /**
+   * Counts what is called corrupt, which is decoded all the same: the mark may be that of the packet after it. Where
+   * recordings are joined, what is before the seam is marked because the numbers of its parts do not go on, not because
+   * any is missing.
+   */
+  #settle(seam: boolean): void {
+    const { streamIndex } = this.#packet;
+    const waited = this.#doubted.get(streamIndex);
+    const corrupt = this.#packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT);
+    if (waited === undefined && !corrupt) return;
+    if (waited !== undefined && !seam && (corrupt || waited === 2)) this.#count(streamIndex);
+    if (corrupt) this.#doubted.set(streamIndex, 1);
+    else if (seam || waited === 2) this.#doubted.delete(streamIndex);
+    else this.#doubted.set(streamIndex, 2);
+  }
+
+  #count(streamIndex: number): void {
+    if (streamIndex === this.#index) this.losses.damaged++;
+    else this.losses.others++;
   }
 
   #noteTime(): void {
@@ -142,6 +162,7 @@ export class PictureReader implements Disposable {
     this.#decoder.flushBuffers();
     this.#joined = Joined.of(this.#av, this.#format);
     this.#draining = false;
+    this.#doubted.clear();
     Object.assign(this.losses, { damaged: 0, others: 0, stopped: undefined });
     return true;
   }

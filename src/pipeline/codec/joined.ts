@@ -35,23 +35,29 @@ export class Joined {
     return jumps ? new Joined(av, format) : undefined;
   }
 
-  /** Moves a packet, as read, to its time. */
-  place(packet: Packet): void {
+  /**
+   * Moves a packet, as read, to its time.
+   * @returns whether the clock of its stream begins anew with it.
+   */
+  place(packet: Packet): boolean {
     const told = [packet.dts, packet.pts].filter((ticks) => ticks !== code.noPts);
-    if (told.length === 0) return;
+    if (told.length === 0) return false;
     const { timeBase, codecpar } = this.#format.streams[packet.streamIndex]!;
     const { AVMEDIA_TYPE_VIDEO, AVMEDIA_TYPE_AUDIO } = this.#av.C;
     const regular = codecpar.codecType === AVMEDIA_TYPE_VIDEO || codecpar.codecType === AVMEDIA_TYPE_AUDIO;
     // Subtitles come too seldom to tell by, and a damaged packet may tell any time.
     const steady = regular && !packet.hasFlags(this.#av.C.AV_PKT_FLAG_CORRUPT);
     const times = told.map((ticks) => ticksToMicros(ticks, timeBase));
+    const before = this.#clocks.get(packet.streamIndex)?.shift;
     const shift = steady
       ? this.#follow(packet.streamIndex, times, ticksToMicros(packet.duration, timeBase))
       : this.#shift;
-    if (shift === 0) return;
-    const moved = microsToTicks(shift, timeBase);
-    if (packet.pts !== code.noPts) packet.pts += moved;
-    if (packet.dts !== code.noPts) packet.dts += moved;
+    if (shift !== 0) {
+      const moved = microsToTicks(shift, timeBase);
+      if (packet.pts !== code.noPts) packet.pts += moved;
+      if (packet.dts !== code.noPts) packet.dts += moved;
+    }
+    return steady && before !== undefined && shift !== before;
   }
 
   /** One of its times may be wrong: it steps back if both do, and lasts no longer than the earlier tells. */
