@@ -80,6 +80,29 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
           expect(closeness(part.pixels[2]!, pixels[7]!)).toBe(0);
         });
 
+      test('interlaced pictures become whole ones where they begin later, too, and none is lost at a new size', async () => {
+        const untold = { preset: 'ultrafast', crf: '6' };
+        const told = { ...untold, 'x264-params': 'tff=1' };
+        const pts = Array.from({ length: 16 }, (_, i) => 90_000 + i * 3600);
+        const small: Size = { width: 128, height: 64 };
+        const stream = (later: Record<string, string>, size: Size) =>
+          clip({
+            ...film,
+            ...{ pts, timeBase: { num: 1, den: 90_000 }, extension: 'ts', encoderOptions: untold },
+            resize: { from: 8, ...size, encoderOptions: later },
+            paint: (i) => twoFields(i < 8 ? film : size, i % 8, 'tff'),
+          });
+        const times = pts.map((ticks) => ticks - 90_000).map((ticks) => Math.round(ticks / 0.09));
+        const since = (all: readonly number[]) => all.map((time) => time - all[0]!);
+        const whole = await read(await stream(told, film));
+        const combed = await read(await stream(untold, film));
+        expect(since(whole.timestamps)).toEqual(times);
+        for (const [i, picture] of whole.pixels.entries())
+          if (i < 8) expect(closeness(picture, combed.pixels[i]!), `${i}`).toBe(0);
+          else expect(comb(picture), `${i}`).toBeLessThan(comb(combed.pixels[i]!) / 4);
+        expect(since((await read(await stream(told, small))).timestamps)).toEqual(times);
+      });
+
       test('a variable rate stays variable', async () => {
         const pts = [0, 512, 600, 1999, 2000, 6000, 6512, 7003];
         const { timestamps } = await read(await clip({ pts, timeBase }));

@@ -18,6 +18,8 @@ export interface DecodingPlan {
   readonly width: number;
   readonly height: number;
   readonly filters: readonly string[];
+  /** `filters` take pictures of any size and keep some back, so that they stay as they are where the size changes. */
+  readonly oneChain: boolean;
   /** The container tells margins that `filters` cut already. */
   readonly cropped: boolean;
   readonly limitMs?: number;
@@ -74,10 +76,11 @@ export class Decoding implements AsyncDisposable {
   }
 }
 
-function inputOptions({ cropped }: DecodingPlan, skip: number): string[] {
+function inputOptions({ cropped, oneChain }: DecodingPlan, skip: number): string[] {
   return [
     ...['-nostdin', '-hide_banner', '-loglevel', 'level+warning', ...allowedOnly],
     ...['-threads', `${DECODER_THREADS}`, '-noautorotate', '-fflags', '+discardcorrupt', '-copyts'],
+    ...(oneChain ? ['-reinit_filter', '0'] : []),
     ...(cropped ? ['-apply_cropping', 'codec'] : []),
     ...(skip > 0 ? ['-noaccurate_seek', '-ss', `${Math.floor(skip)}us`] : []),
   ];

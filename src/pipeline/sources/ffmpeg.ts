@@ -56,9 +56,19 @@ export async function openFfmpegSource(
   const stand = uprightOf(stream);
   const info = describe(probed, stream, stand);
   const colors = colorsOf(stream, picture);
-  const filters = [...deinterlaced(stream, picture), ...(await toRgb(tool, path, { colors, stand, signal }))];
+  const whole = deinterlaced(stream, picture);
+  const filters = [...whole, ...(await toRgb(tool, path, { colors, stand, signal }))];
   const cropped = stream.side_data_list?.some(({ crop_top }) => crop_top !== undefined) ?? false;
-  const plan = { tool, path, stream: stream.index, filters, cropped, limitMs, ...info };
+  const plan = {
+    tool,
+    path,
+    stream: stream.index,
+    filters,
+    cropped,
+    oneChain: whole.length > 0,
+    limitMs,
+    ...info,
+  };
   return new FfmpegSource(info, { plan, probed, stream, options });
 }
 
@@ -70,15 +80,20 @@ function refuseDolbyVision(path: string, { side_data_list }: ProbedStream): void
   });
 }
 
+/** Formats that the filter takes as they are, so that films which are never interlaced pass untouched. */
+const taken = /^yuvj?4(20|22|44)p(1[02]le)?$/;
+
 /**
- * Filters that make whole pictures of interlaced ones. None for a film that does not begin with such: where the size
- * changes in mid-stream, ffmpeg forgets the picture that the filter keeps back.
+ * Filters that make whole pictures of interlaced ones, wherever in a film they begin. The first brings all pictures to
+ * one size: where that changed, ffmpeg would build the filters anew and forget the picture that the other keeps back.
  */
-function deinterlaced({ codec_name = '', field_order = '' }: ProbedStream, picture?: ProbedFrame): string[] {
+function deinterlaced(stream: ProbedStream, picture?: ProbedFrame): string[] {
+  const { codec_name = '', field_order = '', pix_fmt = '', width, height } = stream;
   const fields = fieldsOf(codec_name, field_order);
-  if (fields === 'tff' || fields === 'bff') return [`setfield=${fields}`, DEINTERLACE];
+  const whole = [`scale=${width}:${height}:interl=-1`, DEINTERLACE];
+  if (fields === 'tff' || fields === 'bff') return [`setfield=${fields}`, ...whole];
   const told = picture?.interlaced_frame === 1 || /^[tb][tb]$/.test(field_order);
-  return fields === 'as told' && told ? [DEINTERLACE] : [];
+  return fields === 'as told' && (told || taken.test(pix_fmt)) ? whole : [];
 }
 
 /** The first picture of a stream, if ffprobe saw any. */
