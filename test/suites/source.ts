@@ -404,6 +404,26 @@ export function describeSource(name: string, open: MediaBackend['openSource'], s
         await failure(await file('headless.mp4', bytes.subarray(0, Math.round(bytes.length * 0.6))));
       });
 
+      test('a transport stream that lost a part of a picture keeps all of them, and says so', async () => {
+        const pts = Array.from({ length: 50 }, (_, i) => i * 3600);
+        const timeBase = { num: 1, den: 90_000 };
+        const encoderOptions = { preset: 'ultrafast', crf: '2' };
+        const bytes = await readFile(
+          await clip({ pts, timeBase, extension: 'ts', audio: ['aac'], encoderOptions }),
+        );
+        const parts = Array.from({ length: bytes.length / 188 }, (_, i) =>
+          bytes.subarray(188 * i, 188 * i + 188),
+        );
+        // One that begins no picture, of the first stream.
+        const lost = parts.findIndex(
+          (part, i) => i > parts.length / 2 && (part.readUInt16BE(1) & 0x5fff) === 0x100,
+        );
+        const path = await file('lost.ts', Buffer.concat(parts.toSpliced(lost, 1)));
+        const { timestamps, damage } = await read(path);
+        expect(timestamps.map((time) => time - timestamps[0]!)).toEqual(micros(pts, timeBase));
+        expect(damage).toMatch(/^[^\n]+damaged[^\n]+[.]$/);
+      });
+
       test('a damaged file is read past the damage', async () => {
         const whole = await clip({
           pts: Array.from({ length: 60 }, (_, i) => i * 512),

@@ -79,7 +79,7 @@ export class Decoding implements AsyncDisposable {
 function inputOptions({ cropped, oneChain }: DecodingPlan, skip: number): string[] {
   return [
     ...['-nostdin', '-hide_banner', '-loglevel', 'level+warning', ...allowedOnly],
-    ...['-threads', `${DECODER_THREADS}`, '-noautorotate', '-fflags', '+discardcorrupt', '-copyts'],
+    ...['-threads', `${DECODER_THREADS}`, '-noautorotate', '-copyts'],
     ...(oneChain ? ['-reinit_filter', '0'] : []),
     ...(cropped ? ['-apply_cropping', 'codec'] : []),
     ...(skip > 0 ? ['-noaccurate_seek', '-ss', `${Math.floor(skip)}us`] : []),
