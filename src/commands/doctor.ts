@@ -54,7 +54,7 @@ async function engines(): Promise<Finding[]> {
   }));
 }
 
-async function media(): Promise<Finding[]> {
+async function media(signal: AbortSignal): Promise<Finding[]> {
   const [{ probeCodecs }, { findFfmpeg }] = await Promise.all([
     import('../pipeline/codec/probe.js'),
     import('../pipeline/ffmpeg/tool.js'),
@@ -71,7 +71,7 @@ async function media(): Promise<Finding[]> {
       hint: codecs.present ? undefined : 'Use the ffmpeg of this system: --media ffmpeg.',
     },
   ];
-  if (codecs.present) found.push(await hardwareCodecs());
+  if (codecs.present) found.push(await hardwareCodecs(signal));
   try {
     const { version } = await findFfmpeg();
     found.push({ area: 'media', name: 'ffmpeg', state: 'ok', detail: `${version} (for --media ffmpeg)` });
@@ -83,9 +83,9 @@ async function media(): Promise<Finding[]> {
 }
 
 /** Which codecs in hardware got a short film through. */
-async function hardwareCodecs(): Promise<Finding> {
+async function hardwareCodecs(signal: AbortSignal): Promise<Finding> {
   const { probeHardware } = await import('../pipeline/codec/hardware/probe.js');
-  const able = (await probeHardware()).flatMap(({ name, file, live, decodes }) => {
+  const able = (await probeHardware({ signal })).flatMap(({ name, file, live, decodes }) => {
     const what = [file && 'files', live && 'live', decodes && 'decoding'].filter(Boolean);
     return what.length > 0 ? [`${name} (${what.join(', ')})`] : [];
   });
@@ -159,7 +159,7 @@ export const doctor = (parent: Command, signal: AbortSignal): void => {
     .command('doctor')
     .summary('say what works on this machine')
     .description(
-      'Looks at Node, engines and their devices, codecs, ffmpeg, models and folders, and says what to do about what is\n' +
+      'Looks at Node, engines and their devices, codecs, ffmpeg, models and folders, and says what to do about what is ' +
         'missing. Exit code 1 if painting with the defaults cannot work.',
     )
     .option('--json', 'print one JSON object')
@@ -167,7 +167,7 @@ export const doctor = (parent: Command, signal: AbortSignal): void => {
       const findings: Finding[] = [];
       for (const look of [machine, engines, media, models]) {
         signal.throwIfAborted();
-        findings.push(...(await look()));
+        findings.push(...(await look(signal)));
       }
       findings.push(await folder('cache', folders.cache), await folder('home', folders.home));
       const ok = findings.every(({ state, spare }) => state !== 'bad' || spare);

@@ -120,7 +120,7 @@ async function open(
   opened.push(() => rm(hls, { recursive: true, force: true }));
   const studio = keep(await openServerStudio(settings, signal));
   const { sessions } = keep(
-    await openStreams(studio, { settings, media, urls, metrics, folders: { ...places, hls } }),
+    await openStreams(studio, { settings, media, urls, metrics, folders: { ...places, hls }, signal }),
   );
   const peers = keep(
     new Peers({

@@ -23,6 +23,8 @@ export interface StreamsNeed {
   readonly urls: UrlRules;
   readonly metrics: Metrics;
   readonly folders: { readonly recordings: string; readonly hls: string };
+  /** Ends what may take long: codecs in hardware that are tried. */
+  readonly signal?: AbortSignal;
 }
 
 /** Streams and all that paints them. */
@@ -105,7 +107,7 @@ async function baseOf(
  * This is where sessions are put together; nothing else of the server knows what they are made of.
  */
 export async function openStreams(studio: Studio, need: StreamsNeed): Promise<Streams> {
-  const { settings, urls, metrics, folders } = need;
+  const { settings, urls, metrics, folders, signal } = need;
   const { paint, limits } = settings;
   const [{ Sessions }, { openScaler }, { CardSource }, { mixOf }] = await Promise.all([
     import('../server/sessions.js'),
@@ -113,6 +115,7 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
     import('../pipeline/sources/card.js'),
     import('../pipeline/look.js'),
   ]);
+  const hardware = await openHardware(settings.media.hardware, signal);
   const style = await openingStyle(studio.gallery, paint.style);
   const work = { width: paint.width, height: paint.height };
   const { tier: first, capacity } = await openTier(studio, style, work);
@@ -122,7 +125,6 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
   const tiers: [Tier, ...Tier[]] = [first];
   if (second) tiers.push({ ...second.tier, cost: capacity.fps / second.capacity.fps });
   const scaler = await openScaler();
-  const hardware = await openHardware(settings.media.hardware);
   const sessions = new Sessions(
     {
       branch: {
@@ -157,9 +159,12 @@ export async function openStreams(studio: Studio, need: StreamsNeed): Promise<St
 }
 
 /** What codes in hardware, tried for viewers before the first one comes. */
-async function openHardware(choice: HardwareChoice): Promise<Hardware | undefined> {
+async function openHardware(choice: HardwareChoice, signal?: AbortSignal): Promise<Hardware | undefined> {
   const { hardwareOf } = await import('../pipeline/codec/hardware/hardware.js');
-  const hardware = hardwareOf(choice, { onNote: (sentence) => log.warn(sentence) });
+  const hardware = hardwareOf(choice, {
+    onNote: (sentence) => log.warn(sentence),
+    ...(signal && { signal }),
+  });
   await hardware?.live();
   return hardware;
 }

@@ -1,5 +1,6 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { addUserStyle } from '../../src/models/user-styles.js';
@@ -37,6 +38,15 @@ async function firstLine({ process: child, ended }: ReturnType<typeof start>): P
   failed.catch(() => {});
   const first = await Promise.race([line, failed]);
   return first.startsWith('{"error"') ? failed : first;
+}
+
+/** Whether a process is there. */
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
 }
 
 /** A server as a process of its own, on a free port, painting with the tiny model on the identity engine. */
@@ -131,6 +141,32 @@ describe('livebrush serve', () => {
     expect(await (await fetch(`${url}api/streams`)).json()).toEqual({ streams: [] });
     running.process.kill('SIGTERM');
     expect((await running.ended).code).toBe(0);
+  });
+
+  it('ends the trial of a codec in hardware, and begins no other, when it is stopped meanwhile', async () => {
+    const tried = join(shop.folder, 'tried');
+    const hang = join(shop.folder, 'hang.mjs');
+    await writeFile(
+      hang,
+      `import { appendFileSync } from 'node:fs';
+      if (process.execArgv.join().includes('tryHardware')) {
+        appendFileSync(${JSON.stringify(tried)}, process.pid + '\\n');
+        setInterval(() => {}, 1000);
+        await new Promise(() => {});
+      }`,
+    );
+    const pids = async () => (await readFile(tried, 'utf8').catch(() => '')).trim().split('\n').map(Number);
+    const given = ['serve', '--port', '0', '--model', shop.model, '--engine', 'identity', '--style', 'mine'];
+    const { process: child, ended } = start([...given, '-c', 'media.hardware=auto'], {
+      cwd: shop.folder,
+      env: { NODE_OPTIONS: `--import=${pathToFileURL(hang)}` },
+    });
+    await expect.poll(async () => (await pids())[0], { timeout: 20_000 }).toBeGreaterThan(0);
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 130, stdout: '' });
+    const [pid, ...more] = await pids();
+    expect(more).toEqual([]);
+    await expect.poll(() => alive(pid!)).toBe(false);
   });
 
   it('keeps what it recorded when it is killed, and serves no HLS of the time before', async () => {
