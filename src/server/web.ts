@@ -25,7 +25,10 @@ const types: Readonly<Record<string, string>> = {
 const HASHED = /[-.][A-Za-z0-9_-]{8,}\.(js|css|woff2|png|webp|svg|wasm)$/;
 const FOREVER = 'public, max-age=31536000, immutable';
 
-/** The files below a folder, by path. What is asked for is looked up here, so that no path leads elsewhere. */
+/**
+ * The files below a folder, by path. What is asked for is looked up here, so that no path leads elsewhere; and anew for
+ * each request, as a build while the server runs gives them other names.
+ */
 export async function filesBelow(folder: string): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
   return new Map(
@@ -48,15 +51,9 @@ const MISSING =
 
 /** The panel, the player and the page that shows the API. */
 export function webRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
-  let web: Promise<ReadonlyMap<string, string>> | undefined;
-  let docs: Promise<ReadonlyMap<string, string>> | undefined;
-
   const page = async (c: Ctx, name: string) => {
-    web ??= filesBelow(folders.web);
-    const path = (await web).get(name);
-    if (path) return sendBuilt(c, path);
-    web = undefined;
-    return c.html(MISSING, 503);
+    const path = (await filesBelow(folders.web)).get(name);
+    return path ? sendBuilt(c, path) : c.html(MISSING, 503);
   };
   app.get('/', (c) => page(c, '/index.html'));
   app.get('/watch/:stream', (c) => {
@@ -64,9 +61,8 @@ export function webRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
     return page(c, '/watch.html');
   });
   const shared = async (c: Ctx) => {
-    docs ??= filesBelow(folders.docs);
     const name = c.req.path.replace(/^\/docs\/?/, '/');
-    const path = (await docs).get(name === '/' ? '/index.html' : name);
+    const path = (await filesBelow(folders.docs)).get(name === '/' ? '/index.html' : name);
     if (!path)
       throw new NotFound('There is no such page.', { hint: 'The API is described at /openapi.json.' });
     return sendBuilt(c, path);
@@ -74,8 +70,7 @@ export function webRoutes(app: App, { folders }: Pick<Parts, 'folders'>): void {
   app.get('/docs', (c) => c.redirect('/docs/', 302));
   app.get('/docs/*', shared);
   app.get('/*', async (c) => {
-    web ??= filesBelow(folders.web);
-    const path = (await web).get(c.req.path);
+    const path = (await filesBelow(folders.web)).get(c.req.path);
     if (!path) throw new NotFound('There is nothing here.', { hint: 'The panel is at /, the API at /docs.' });
     return sendBuilt(c, path);
   });

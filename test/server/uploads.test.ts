@@ -1,4 +1,4 @@
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BadInput, Conflict, Interrupted, NotFound, Overloaded, TooLarge } from '../../src/errors.js';
@@ -233,6 +233,24 @@ describe('files over HTTP', () => {
     expect((await ask(`/api/recordings/${name}/cues`)).status).toBe(404);
     expect((await ask(`/api/recordings/${name}`, { method: 'DELETE' })).status).toBe(204);
     expect((await ask(file)).status).toBe(404);
+  });
+
+  it('of the panel are those of its last build, also where it was built while the server runs', async () => {
+    const path = await place();
+    await mkdir(join(path, 'web', 'assets'), { recursive: true });
+    const build = async (name: string) => {
+      await writeFile(join(path, 'web', 'assets', name), name);
+      await writeFile(join(path, 'web', 'index.html'), name);
+    };
+    const { ask } = asked({ place: path });
+    expect((await ask('/')).status).toBe(503);
+    for (const name of ['main-AbCdEf12.js', 'main-GhIjKl34.js']) {
+      await build(name);
+      expect(await (await ask('/')).text()).toBe(name);
+      expect(await (await ask(`/assets/${name}`)).text()).toBe(name);
+    }
+    await rm(join(path, 'web', 'assets', 'main-AbCdEf12.js'));
+    expect((await ask('/assets/main-AbCdEf12.js')).status).toBe(404);
   });
 
   it('are none beside those that are served', async () => {
