@@ -10,6 +10,7 @@ import type {
   LookState,
   OutputInfo,
   RecordingInfo,
+  Role,
   ServerInfo,
   ServerMessage,
   Stats,
@@ -187,6 +188,10 @@ export class Mock {
     for (const socket of this.#sockets.clients) socket.send(JSON.stringify(message));
   }
 
+  get #role(): Role {
+    return this.watchOnly ? 'read' : 'admin';
+  }
+
   #stream(): StreamInfo {
     return {
       ...{ name: 'main', live: true, look: this.#look, viewers: 3, outputs: this.#outputs },
@@ -243,8 +248,7 @@ export class Mock {
       send({ type: 'error', code: 'denied', message: 'A token to publish does not allow to control.' });
       return;
     }
-    const role = this.watchOnly ? 'read' : 'admin';
-    send({ type: 'hello', version: info.version, role, stream: this.#stream() });
+    send({ type: 'hello', version: info.version, role: this.#role, stream: this.#stream() });
     const timer = setInterval(() => send(this.#stats()), 250);
     socket.on('close', () => clearInterval(timer));
     socket.on('message', (data) => {
@@ -298,7 +302,7 @@ export class Mock {
     if (name === 'info' && this.publishOnly) return [200, { ...info, auth: true, role: 'publish' }];
     if (this.publishOnly && name !== 'session') return [403, DENIED];
     if (name === 'info')
-      return [200, { ...info, auth: Boolean(this.token), role: allowed ? 'admin' : 'none' }];
+      return [200, { ...info, auth: Boolean(this.token), role: allowed ? this.#role : 'none' }];
     if (name === 'streams' && part === 'outputs') {
       this.#outputs = method === 'POST' ? [RECORDING] : [];
       return method === 'POST' ? [201, RECORDING] : [204];

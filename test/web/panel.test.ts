@@ -749,6 +749,45 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
     await dialog.waitFor();
   });
 
+  it.each(['watch', 'publish'] as const)(
+    'lets nobody move what a token to %s cannot change, and says so',
+    async (what) => {
+      mock.token = 'some-token';
+      mock.watchOnly = what === 'watch';
+      mock.publishOnly = what === 'publish';
+      const page = await open(1440, 'en-US', '/#token=some-token');
+      const look = page.getByRole('region', { name: 'Look' });
+      const strength = look.getByRole('slider', { name: 'Strength' });
+      await look.getByText('To change this you need an admin token.').waitFor();
+      for (const slider of await look.getByRole('slider').all()) {
+        expect(await slider.isDisabled()).toBe(true);
+        const note = await slider.getAttribute('aria-describedby');
+        expect(await page.locator(`[id="${note}"]`).textContent()).toContain('admin token');
+      }
+      const dialog = page.getByRole('dialog', { name: 'Token' });
+      const asks = async (act: () => Promise<unknown>) => {
+        await act();
+        await dialog.waitFor();
+        await page.keyboard.press('Escape');
+        await dialog.waitFor({ state: 'detached' });
+      };
+      const before = await strength.inputValue();
+      await asks(() => page.keyboard.press('ArrowDown'));
+      expect(await strength.inputValue()).toBe(before);
+      await asks(() => page.getByRole('button', { name: 'New style' }).click());
+      await asks(() => page.getByRole('button', { name: 'Record', exact: true }).first().click());
+      for (const name of ['Recordings', 'Paint videos', 'Share & OBS']) {
+        await page.getByRole('tab', { name }).click();
+        await page.getByRole('tabpanel').getByText('To change this you need an admin token.').waitFor();
+      }
+      expect(await dialog.count()).toBe(0);
+      expect(await violations(page)).toEqual([]);
+      expect(changes()).toEqual([]);
+      expect(mock.requests.filter((it) => /recordings|jobs|outputs/.test(it))).toEqual([]);
+      expect(faults).toEqual([]);
+    },
+  );
+
   it('asks for a token when a change needs one and it has none', async () => {
     mock.watchOnly = true;
     const page = await connect(1440);

@@ -3,6 +3,7 @@ import { api } from './api.js';
 import { addCue, type CueStack, goTo, lacking, readStack, type StackCue, step } from './cue-stack.js';
 import { t } from './i18n/index.js';
 import type { Action } from './keys.js';
+import { needAdmin } from './may.js';
 import { MOST_ON_PAD, padFrom, padOf, sharesOf } from './mix.js';
 import { smallPicture } from './picture.js';
 import { change, looks, refreshStyles } from './session.js';
@@ -34,6 +35,7 @@ export function stepStyle(by: 1 | -1): void {
 export type Dial = 'strength' | 'keepColor' | 'steady';
 
 export function setDial(dial: Dial, value: number): void {
+  if (!needAdmin()) return;
   looks.change({ [dial]: Math.round(Math.max(0, Math.min(1, value)) * 1000) / 1000, fadeMs: 0 });
 }
 
@@ -44,6 +46,7 @@ export const toggleShow = (show: 'bypass' | 'blackout'): boolean =>
 const DRAG_MS = 50;
 
 export function setMix(styles: readonly string[], weights: readonly number[]): void {
+  if (!needAdmin()) return;
   state.pad.value = { styles, weights };
   const style = sharesOf(styles, weights);
   if (style.length > 0) looks.change({ style, fadeMs: DRAG_MS });
@@ -131,7 +134,7 @@ const asked = new Set<string>();
 
 export async function toggleRecord(what: 'painted' | 'source' = 'painted'): Promise<void> {
   const name = state.streamName.value;
-  if (asked.has(name)) return;
+  if (asked.has(name) || !needAdmin()) return;
   asked.add(name);
   const output = running();
   await attempt(async () => {

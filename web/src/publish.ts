@@ -2,6 +2,7 @@ import { closeMedia, openCamera, openFile, openScreen } from './capture.js';
 import { Control } from './control.js';
 import { Marker, readMarks } from './glass.js';
 import { t } from './i18n/index.js';
+import { needPublish } from './may.js';
 import { type Publishing, state } from './state.js';
 import { attempt, complain, say } from './toast.js';
 import { Publisher } from './whip.js';
@@ -21,6 +22,7 @@ const open = {
 
 /** Paints a camera, a screen or a video file of this machine. */
 export async function publish(kind: Publishing['kind'], file?: File): Promise<void> {
+  if (!needPublish()) return;
   const media = await attempt(async () => open[kind](file));
   if (!media) return;
   stopPublishing();

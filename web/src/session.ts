@@ -7,6 +7,7 @@ import { readStack } from './cue-stack.js';
 import { remember } from './history.js';
 import { t } from './i18n/index.js';
 import { Looks } from './looks.js';
+import { needAdmin } from './may.js';
 import { padOf } from './mix.js';
 import { asProblem, Problem } from './problem.js';
 import { stopPublishingTo } from './publish.js';
@@ -51,6 +52,7 @@ export async function start(): Promise<void> {
     try {
       const info = await api.info();
       state.info.value = info;
+      state.role.value = info.role;
       if (info.role === 'none' && info.auth) throw new Problem('denied', '', undefined, 401);
       if (token()) await api.remember().catch(() => {});
       if (info.role === 'publish') {
@@ -138,6 +140,9 @@ export function followCues(): void {
   });
 }
 
+/** Whether a person may open a stream under a new name; who may not is asked for a token. */
+export const mayMakeStream = (): boolean => mayOnlyPublish() || needAdmin();
+
 /** Opens a stream under a new name. */
 export async function makeStream(name: string): Promise<void> {
   // Publishing makes it too, where the token allows nothing else.
@@ -168,10 +173,7 @@ export const watchStats = () => viewer?.stats() ?? Promise.resolve(undefined);
  * @returns whether it was sent or will be; if not, people are told.
  */
 export function change(it: ChangeInput): boolean {
-  if (mayOnlyPublish()) {
-    askToken();
-    return false;
-  }
+  if (!needAdmin()) return false;
   const sent = looks.change({ fadeMs: state.fadeMs.value, ...it });
   if (!sent) say('warning', t('toast.notSent'), t('toast.notSentWay'));
   return sent;
@@ -184,6 +186,8 @@ function take(message: ServerMessage): void {
       state.stream.value = message.stream;
       looks.hold(message.stream.look);
       if (message.type === 'hello') {
+        // Without a token the cookie of this browser may have answered, which lets it see more than do.
+        if (!token()) state.role.value = message.role;
         void refreshStreams();
         // What became of styles meanwhile was not heard.
         void refreshStyles();

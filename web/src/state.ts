@@ -2,6 +2,7 @@ import type {
   ErrorCode,
   JobInfo,
   LookState,
+  Role,
   ServerInfo,
   Stats,
   StreamInfo,
@@ -92,6 +93,8 @@ const SETTINGS: PublishSettings = {
 /** Everything the panel shows. */
 export const state = {
   info: new Cell<ServerInfo | undefined>(undefined),
+  /** What the token at hand allows; undefined until the server has said. */
+  role: new Cell<Role | undefined>(undefined),
   streamName: new Cell(''),
   streams: new Cell<readonly StreamInfo[]>([]),
   stream: new Cell<StreamInfo | undefined>(undefined),

@@ -4,6 +4,7 @@ import { useCell } from '../cell.js';
 import { fileKind } from '../file-kind.js';
 import { language, t } from '../i18n/index.js';
 import { actionOf, takenBy } from '../keys.js';
+import { needAdmin } from '../may.js';
 import { state } from '../state.js';
 import { say } from '../toast.js';
 import { Deck } from './deck.js';
@@ -49,6 +50,7 @@ function receive(files: FileList | undefined | null, event: Event) {
     return;
   }
   event.preventDefault();
+  if (fileKind(file) === 'image' && !needAdmin()) return;
   if (files && files.length > 1) say('warning', t('toast.oneFile', { name: file.name }));
   state.dropped.value = file;
   state.dialog.value = fileKind(file) === 'image' ? 'style' : 'source';

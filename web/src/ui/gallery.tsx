@@ -4,6 +4,7 @@ import { mainStyle, pickStyle, togglePad } from '../actions.js';
 import { api } from '../api.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
+import { needAdmin } from '../may.js';
 import { refreshStyles } from '../session.js';
 import { state } from '../state.js';
 import { attempt } from '../toast.js';
@@ -28,7 +29,7 @@ const found = ({ name, title, artist = '', year = '' }: StyleInfo, words: string
 const hueOf = (name: string) => [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 360, 7);
 
 async function remove(style: StyleInfo) {
-  if (!confirm(t('style.removeSure', { name: style.title }))) return;
+  if (!needAdmin() || !confirm(t('style.removeSure', { name: style.title }))) return;
   await attempt(() => api.removeStyle(style.name));
   await refreshStyles();
 }
@@ -42,6 +43,7 @@ function Tune({ style }: { style: StyleInfo }) {
       aria-label={label}
       title={label}
       onClick={() => {
+        if (!needAdmin()) return;
         state.tuned.value = style.name;
         state.dialog.value = 'tune';
       }}
@@ -156,7 +158,7 @@ export function Gallery() {
           type="button"
           class="text-button accent"
           onClick={() => {
-            state.dialog.value = 'style';
+            if (needAdmin()) state.dialog.value = 'style';
           }}
         >
           <Icon name="plus" />

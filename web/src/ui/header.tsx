@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import { useCell } from '../cell.js';
 import { language, setLanguage, t } from '../i18n/index.js';
 import { toggleMidi } from '../midi-bind.js';
-import { makeStream, openStream, refreshStreams, STREAM_NAME } from '../session.js';
+import { makeStream, mayMakeStream, openStream, refreshStreams, STREAM_NAME } from '../session.js';
 import { state } from '../state.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
@@ -59,7 +59,7 @@ function StreamPicker() {
           const wish = event.currentTarget.value;
           if (wish === NEW) {
             event.currentTarget.value = name;
-            setAdding(true);
+            if (mayMakeStream()) setAdding(true);
           } else openStream(wish);
         }}
       >

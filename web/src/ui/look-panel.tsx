@@ -1,8 +1,10 @@
 import { type Dial, setDial } from '../actions.js';
 import { useCell } from '../cell.js';
 import { percent, seconds, t } from '../i18n/index.js';
+import { useAdmin } from '../may.js';
 import { MOST_FADE_MS, setFade } from '../midi-bind.js';
 import { state } from '../state.js';
+import { AdminNote, deniedTo, LOOK_NOTE } from './admin-note.js';
 import { Slider } from './slider.js';
 
 const DIALS: readonly Dial[] = ['strength', 'keepColor', 'steady'];
@@ -11,9 +13,11 @@ const DIALS: readonly Dial[] = ['strength', 'keepColor', 'steady'];
 export function LookPanel() {
   const look = useCell(state.look);
   const fadeMs = useCell(state.fadeMs);
+  const denied = deniedTo(useAdmin());
   return (
     <section class="card look" aria-label={t('look.label')}>
       <h2>{t('look.label')}</h2>
+      <AdminNote id={LOOK_NOTE} />
       {DIALS.map((dial) => (
         <Slider
           key={dial}
@@ -25,6 +29,7 @@ export function LookPanel() {
           shown={percent(look[dial])}
           target={dial}
           onInput={(value) => setDial(dial, value)}
+          {...denied}
         />
       ))}
       <Slider
@@ -36,6 +41,7 @@ export function LookPanel() {
         shown={seconds(fadeMs)}
         target="fade"
         onInput={setFade}
+        {...denied}
       />
     </section>
   );

@@ -2,8 +2,10 @@ import { useRef } from 'preact/hooks';
 import { setMix, startPad, titleOf, togglePad } from '../actions.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
+import { useAdmin } from '../may.js';
 import { type Point, places, puckOf, weightsAt, withWeight } from '../mix.js';
 import { state } from '../state.js';
+import { deniedTo } from './admin-note.js';
 import { Icon } from './icon.js';
 import { Picture } from './picture.js';
 import { Slider } from './slider.js';
@@ -12,7 +14,14 @@ const STEP = 0.05;
 const clamp = (value: number) => Math.max(0, Math.min(1, value));
 const painted = (name: string) => state.styles.value.find((style) => style.name === name)?.painted ?? '';
 
-function Pad({ styles, weights }: { styles: readonly string[]; weights: readonly number[] }) {
+interface PadProps {
+  readonly styles: readonly string[];
+  readonly weights: readonly number[];
+  readonly disabled?: boolean;
+  readonly describedBy?: string;
+}
+
+function Pad({ styles, weights, disabled, describedBy }: PadProps) {
   const area = useRef<HTMLDivElement>(null);
   /** Where the hand put the puck; the weights alone do not tell. */
   const held = useRef<{ at: Point; weights: readonly number[] }>(undefined);
@@ -25,7 +34,7 @@ function Pad({ styles, weights }: { styles: readonly string[]; weights: readonly
   };
   const drag = (event: PointerEvent) => {
     const box = area.current?.getBoundingClientRect();
-    if (!box || !(event.buttons & 1)) return;
+    if (disabled || !box || !(event.buttons & 1)) return;
     move({
       x: clamp((event.clientX - box.left) / box.width),
       y: clamp((event.clientY - box.top) / box.height),
@@ -39,7 +48,7 @@ function Pad({ styles, weights }: { styles: readonly string[]; weights: readonly
   };
   const key = (event: KeyboardEvent) => {
     const by = arrows[event.key];
-    if (!by) return;
+    if (!by || disabled) return;
     event.preventDefault();
     event.stopPropagation();
     move({ x: clamp(puck.x + by.x), y: clamp(puck.y + by.y) });
@@ -47,7 +56,7 @@ function Pad({ styles, weights }: { styles: readonly string[]; weights: readonly
   const words = styles.map((name, i) => `${titleOf(name)} ${percent(weights[i] ?? 0)}`).join(', ');
   return (
     <div
-      class="pad"
+      class={disabled ? 'pad disabled' : 'pad'}
       ref={area}
       onPointerDown={(event) => {
         event.currentTarget.setPointerCapture(event.pointerId);
@@ -86,6 +95,8 @@ function Pad({ styles, weights }: { styles: readonly string[]; weights: readonly
         aria-valuemax={100}
         aria-valuenow={Math.round(100 * puck.x)}
         aria-valuetext={words}
+        aria-disabled={disabled}
+        aria-describedby={describedBy}
         style={{ left: `${100 * puck.x}%`, top: `${100 * puck.y}%` }}
         onKeyDown={key}
       />
@@ -99,11 +110,12 @@ export function Mix() {
   const all = useCell(state.styles);
   // Until the stream has said how it looks there is nothing to begin with.
   const told = useCell(state.look).mix.length > 0;
+  const denied = deniedTo(useAdmin());
   const free = all.filter(({ name }) => !styles.includes(name));
   return (
     <div class="mix">
       {styles.length >= 2 ? (
-        <Pad styles={styles} weights={weights} />
+        <Pad styles={styles} weights={weights} {...denied} />
       ) : (
         <div class="pad empty">
           <p class="quiet centred">{t('mix.empty')}</p>
@@ -124,6 +136,7 @@ export function Mix() {
               shown={percent(weights[i] ?? 0)}
               target={`pad:${i}`}
               onInput={(value) => setMix(styles, withWeight(weights, i, value))}
+              {...denied}
             />
             <button
               type="button"

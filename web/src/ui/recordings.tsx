@@ -4,8 +4,10 @@ import { toggleRecord } from '../actions.js';
 import { api } from '../api.js';
 import { useCell } from '../cell.js';
 import { bytes, clock, moment, t } from '../i18n/index.js';
+import { needAdmin } from '../may.js';
 import { state } from '../state.js';
 import { attempt } from '../toast.js';
+import { AdminNote } from './admin-note.js';
 import { IconButton } from './button.js';
 import { Icon } from './icon.js';
 
@@ -41,7 +43,7 @@ function Row({ recording, refresh }: { recording: RecordingInfo; refresh: () => 
           label={t('record.remove')}
           icon="trash"
           onClick={() => {
-            if (confirm(t('record.removeSure', { name: moment(began) })))
+            if (needAdmin() && confirm(t('record.removeSure', { name: moment(began) })))
               void attempt(() => api.removeRecording(id)).then(refresh);
           }}
         />
@@ -57,7 +59,9 @@ export function Recordings() {
   const [what, setWhat] = useState<'painted' | 'source'>('painted');
   const states = outputs.filter(({ kind }) => kind === 'record').map(({ state: how }) => how);
   const running = states.some((how) => how !== 'ended' && how !== 'failed');
+  // Listing them takes an admin, also one whom a cookie stands for.
   const refresh = () =>
+    state.info.value?.role === 'admin' &&
     attempt(async () =>
       setList([...(await api.recordings())].sort((a, b) => b.began.localeCompare(a.began))),
     );
@@ -68,6 +72,7 @@ export function Recordings() {
   }, [states.join()]);
   return (
     <div class="recordings">
+      <AdminNote />
       <div class="row wrap">
         <button type="button" class={running ? 'stop' : 'primary'} onClick={() => toggleRecord(what)}>
           <Icon name={running ? 'stop' : 'record'} fill />

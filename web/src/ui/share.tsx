@@ -3,10 +3,12 @@ import type { InputInfo, OutputInfo } from '../../../src/server/protocol.js';
 import { api, type OutputWish } from '../api.js';
 import { useCell } from '../cell.js';
 import { bytes, t } from '../i18n/index.js';
+import { needAdmin } from '../may.js';
 import { arrives } from '../obs.js';
 import { state } from '../state.js';
 import { attempt } from '../toast.js';
 import { token } from '../token.js';
+import { AdminNote } from './admin-note.js';
 import { IconButton } from './button.js';
 import { CopyField } from './copy-field.js';
 import { Icon } from './icon.js';
@@ -60,6 +62,7 @@ function WatchCard({ url }: { url: string }) {
 }
 
 async function withOutputs(work: (name: string) => Promise<unknown>): Promise<void> {
+  if (!needAdmin()) return;
   const name = state.streamName.value;
   await attempt(async () => {
     await work(name);
@@ -101,6 +104,7 @@ function Outputs({ base }: { base: string }) {
   return (
     <section class="sub">
       <h3>{t('output.title')}</h3>
+      <AdminNote />
       <ul class="outputs">
         {outputs.map((output) => (
           <Output key={output.id} output={output} hls={hls} />

@@ -13,10 +13,14 @@ interface Props {
   readonly onInput: (value: number) => void;
   /** What MIDI calls it. */
   readonly target?: string;
+  readonly disabled?: boolean;
+  /** The id of what says more, such as why it is disabled. */
+  readonly describedBy?: string;
 }
 
 /** A labelled slider with its value, and a place to bind it to a knob. */
-export function Slider({ label, hint, value, min = 0, max, step, shown, onInput, target }: Props) {
+export function Slider(props: Props) {
+  const { label, hint, value, min = 0, max, step, shown, onInput, target, disabled, describedBy } = props;
   const id = useId();
   const share = max > min ? (value - min) / (max - min) : 0;
   return (
@@ -34,6 +38,8 @@ export function Slider({ label, hint, value, min = 0, max, step, shown, onInput,
         step={step}
         value={value}
         aria-valuetext={shown}
+        aria-describedby={describedBy}
+        disabled={disabled}
         style={{ '--share': `${100 * share}%` }}
         onInput={(event) => onInput(Number(event.currentTarget.value))}
       />

@@ -3,6 +3,7 @@ import { api, type InputWish } from '../api.js';
 import { type Devices, devices } from '../capture.js';
 import { useCell } from '../cell.js';
 import { percent, t } from '../i18n/index.js';
+import { needAdmin } from '../may.js';
 import { publish, stopPublishing } from '../publish.js';
 import { feed } from '../session.js';
 import { type PublishSettings, state } from '../state.js';
@@ -138,6 +139,7 @@ function ServerFields() {
   const gone = useRef(new AbortController()).current;
   useEffect(() => () => gone.abort(), []);
   const use = async (input: InputWish) => {
+    if (!needAdmin()) return;
     stopPublishing();
     if ((await feed(input)) && !gone.signal.aborted) close();
   };
@@ -173,6 +175,7 @@ function ServerFields() {
             type="file"
             accept="video/*,.mkv"
             disabled={sent !== undefined}
+            onClick={(event) => needAdmin() || event.preventDefault()}
             onChange={(event) => upload(takeFile(event.currentTarget))}
           />
         </label>

@@ -6,6 +6,7 @@ import { percent, t } from '../i18n/index.js';
 import { cancelJob, draftJob, loadJobs, startJob, stopUpload } from '../jobs.js';
 import { state } from '../state.js';
 import { takeFile } from '../take-file.js';
+import { AdminNote } from './admin-note.js';
 import { Icon } from './icon.js';
 
 const busy = ({ state: how }: JobInfo) => how === 'queued' || how === 'running';
@@ -69,6 +70,7 @@ export function Videos() {
     });
   return (
     <div class="videos">
+      <AdminNote />
       <div class="row wrap">
         <label class="file-button plain">
           <Icon name="file" />
