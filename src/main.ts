@@ -88,6 +88,10 @@ function version(): string {
   return JSON.parse(readFileSync(join(folders.package, 'package.json'), 'utf8')).version;
 }
 
+/** A line of the list of commands as it stands above the help of one. */
+const asSentence = (text: string): string =>
+  text && text.charAt(0).toUpperCase() + text.slice(1) + (text.endsWith('.') ? '' : '.');
+
 function program(signal: AbortSignal): Command {
   const root = new Command('livebrush')
     .description('Paints video in the style of any picture.')
@@ -95,6 +99,7 @@ function program(signal: AbortSignal): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .option('--verbose', 'say more when something fails')
+    .configureHelp({ commandDescription: (command) => asSentence(command.description()) })
     .showSuggestionAfterError()
     .exitOverride()
     // What goes wrong is told in one place, `fail`.
