@@ -22,7 +22,11 @@ async function listPictures(inputs: readonly string[]): Promise<string[]> {
     const about = await stat(input).catch(failed);
     if (!about.isDirectory()) found.push(input);
     else {
-      const names = (await readdir(input).catch(failed)).filter((name) => READABLE.test(name)).sort();
+      const entries = await readdir(input, { withFileTypes: true }).catch(failed);
+      const names = entries
+        .filter((entry) => !entry.isDirectory() && READABLE.test(entry.name))
+        .map(({ name }) => name)
+        .sort();
       if (names.length === 0) throw new NotFound(`There are no pictures in the folder ${input}.`);
       found.push(...names.map((name) => join(input, name)));
     }
@@ -53,6 +57,8 @@ async function isFolder(out: string, inputs: readonly string[]): Promise<boolean
   if (about?.isDirectory()) return true;
   const several = inputs.length > 1 || (await stat(inputs[0]!).catch(() => undefined))?.isDirectory();
   if (about && several) throw new Usage(`${out} is a file, but the paintings need a folder.`);
+  if (several && WRITABLE.test(out))
+    throw new Usage(`${out} names one picture, but the paintings need a folder.`);
   if (!several && !WRITABLE.test(out) && !/[\\/]$/.test(out) && extname(out) !== '')
     throw new Usage(`The output ${out} does not name a picture format.`, {
       hint: 'End it in .png, .jpg, .webp or .avif, or name a folder.',

@@ -113,6 +113,7 @@ describe('image', () => {
     const [a, b] = [join(folder, 'a'), join(folder, 'b')];
     for (const one of [a, b]) {
       await mkdir(join(one, 'deeper'), { recursive: true });
+      await mkdir(join(one, 'folder.png'));
       for (const name of ['x.png', 'y.jpg', 'deeper/z.png'])
         await writeFile(join(one, name), await encodePicture(blank({ width: 8, height: 8 }), 'png'));
       await writeFile(join(one, 'notes.txt'), 'no picture');
@@ -256,5 +257,6 @@ describe('image refuses', () => {
     await expect(paint(input, file('o.tiff'))).rejects.toThrow(Usage);
     const one = await put('one-file.png', 'x');
     await expect(paint([input, input], one)).rejects.toThrow(Usage);
+    await expect(paint([input, input], file('none-yet.png'))).rejects.toThrow(/names one picture/);
   });
 });
