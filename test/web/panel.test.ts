@@ -93,6 +93,8 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
       for (const tab of await page.getByRole('tab').all()) {
         await tab.click();
         expect(await violations(page)).toEqual([]);
+        const beyond = (panel: Element) => panel.scrollWidth - panel.clientWidth;
+        expect(await page.getByRole('tabpanel').evaluate(beyond)).toBeLessThanOrEqual(0);
       }
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
@@ -703,7 +705,9 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
   it('asks for a token where one is needed, takes it from the address once and hides it', async () => {
     mock.token = 'secret-token';
     const page = await open(1440);
-    await page.getByRole('dialog', { name: 'Token' }).waitFor();
+    const dialog = page.getByRole('dialog', { name: 'Token' });
+    await dialog.waitFor();
+    expect(await dialog.getByLabel('Token').evaluate((field) => field === document.activeElement)).toBe(true);
     const other = await open(1440, 'en-US', '/#token=secret-token');
     await other.locator('.style-card').first().waitFor();
     expect(other.url()).not.toContain('secret');
@@ -758,11 +762,11 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
       const page = await open(1440, 'en-US', '/#token=some-token');
       const look = page.getByRole('region', { name: 'Look' });
       const strength = look.getByRole('slider', { name: 'Strength' });
-      await look.getByText('To change this you need an admin token.').waitFor();
+      await look.getByText('Admin token needed').waitFor();
       for (const slider of await look.getByRole('slider').all()) {
         expect(await slider.isDisabled()).toBe(true);
         const note = await slider.getAttribute('aria-describedby');
-        expect(await page.locator(`[id="${note}"]`).textContent()).toContain('admin token');
+        expect(await page.locator(`[id="${note}"]`).textContent()).toContain('Admin token');
       }
       const dialog = page.getByRole('dialog', { name: 'Token' });
       const asks = async (act: () => Promise<unknown>) => {
@@ -778,12 +782,12 @@ describe.skipIf(!chromium)(`the panel in Chromium${why}`, () => {
       await asks(() => page.getByRole('button', { name: 'Record', exact: true }).first().click());
       for (const name of ['Recordings', 'Paint videos', 'Share & OBS']) {
         await page.getByRole('tab', { name }).click();
-        await page.getByRole('tabpanel').getByText('To change this you need an admin token.').waitFor();
+        await page.getByRole('tabpanel').getByText('Admin token needed').waitFor();
       }
       expect(await dialog.count()).toBe(0);
       expect(await violations(page)).toEqual([]);
       expect(changes()).toEqual([]);
-      expect(mock.requests.filter((it) => /recordings|jobs|outputs/.test(it))).toEqual([]);
+      expect(mock.requests.filter((it) => /recordings|jobs|outputs|tunings/.test(it))).toEqual([]);
       expect(faults).toEqual([]);
     },
   );

@@ -30,6 +30,7 @@ function tell(before: readonly TuningInfo[], after: TuningInfo): void {
 /** Looks how tunings stand, and goes on looking while one runs; who may not know is not bothered. */
 export async function followTunings(): Promise<void> {
   clearTimeout(timer);
+  if (state.info.value?.role !== 'admin') return;
   try {
     const before = state.tunings.value;
     const after = await api.tunings();

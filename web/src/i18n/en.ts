@@ -275,8 +275,9 @@ export const en = {
   'token.why': 'This server asks for a token.',
   'token.wrong': 'The server did not take that token.',
   'token.more': 'The token in use does not allow that.',
-  'token.where': 'It was printed when the server started, or stands in its settings (tokens.admin).',
-  'token.admin': 'To change this you need an admin token.',
+  'token.where':
+    'The admin token was printed when the server started, or stands in its settings (tokens.admin).',
+  'token.admin': 'Admin token needed',
   'token.label': 'Token',
   'token.remember': 'Remember it on this device',
   'token.use': 'Go on',

@@ -1,6 +1,5 @@
 import { t } from '../i18n/index.js';
 import { needAdmin, useAdmin } from '../may.js';
-import { token } from '../token.js';
 import { Icon } from './icon.js';
 
 /** The id of the note of the look, which is always on the page. */
@@ -9,18 +8,13 @@ export const LOOK_NOTE = 'look-note';
 /** What makes a field of the look one that cannot be moved and says why; nothing for an admin. */
 export const deniedTo = (admin: boolean) => (admin ? {} : { disabled: true, describedBy: LOOK_NOTE });
 
-/** Says that a token for an admin is needed here, where the one in use is for less. */
+/** Says that a token for an admin is needed here, where the one in use is for less, and asks for it. */
 export function AdminNote({ id }: { readonly id?: string }) {
   if (useAdmin()) return null;
   return (
-    <p class="note admin-note">
+    <button type="button" class="text-button admin-note" id={id} onClick={needAdmin}>
       <Icon name="warning" />
-      <span>
-        <span id={id}>{t('token.admin')}</span>{' '}
-        <button type="button" class="text-button" onClick={needAdmin}>
-          {t(token() ? 'token.another' : 'token.enter')}
-        </button>
-      </span>
-    </p>
+      {t('token.admin')}
+    </button>
   );
 }

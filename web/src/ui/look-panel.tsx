@@ -16,8 +16,10 @@ export function LookPanel() {
   const denied = deniedTo(useAdmin());
   return (
     <section class="card look" aria-label={t('look.label')}>
-      <h2>{t('look.label')}</h2>
-      <AdminNote id={LOOK_NOTE} />
+      <header>
+        <h2>{t('look.label')}</h2>
+        <AdminNote id={LOOK_NOTE} />
+      </header>
       {DIALS.map((dial) => (
         <Slider
           key={dial}

@@ -29,7 +29,14 @@ export function TokenDialog() {
         <p class="quiet">{t('token.where')}</p>
         <label class="field">
           {t('token.label')}
-          <input name="token" type="password" required autocomplete="current-password" maxLength={512} />
+          <input
+            name="token"
+            type="password"
+            required
+            autofocus
+            autocomplete="current-password"
+            maxLength={512}
+          />
         </label>
         <label class="check">
           <input
